@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// What happened in one run of one cell on several workers: plain values, filled by `run`, read by `render`.
+/// Refuses to know how a run is made or shown. An empty optional means "unknown", never zero. All times are relative to
+/// the start of the run (`nanoseconds{0}` is the moment the plan was accepted) on the monotonic clock.
+namespace xcores::model {
+
+using std::chrono::nanoseconds;
+
+/// How the workers are isolated from each other.
+enum class worker_kind : std::uint8_t { threads, subinterp, procs };
+
+/// What a worker's thread was doing at one sample.
+enum class thread_state : std::uint8_t {
+    unknown,
+    running,      ///< on a core
+    waiting_gil,  ///< off core, in the queue for its interpreter's GIL
+    waiting_core, ///< runnable, but another thread had the core
+    blocked,      ///< off core of its own will: sleep, I/O, a lock
+};
+
+enum class gil_state : std::uint8_t { unknown, not_held, held };
+
+/// A stretch of time over which every sample said the same. Spans of a worker are in order and do not overlap.
+struct span {
+    nanoseconds start{};
+    nanoseconds end{};
+    thread_state state = thread_state::unknown;
+    gil_state gil = gil_state::unknown;
+    int core = -1; ///< number of the core (as in /proc/cpuinfo), -1 when unknown
+
+    bool operator==(const span&) const = default;
+};
+
+struct interval {
+    nanoseconds start{};
+    nanoseconds end{};
+
+    nanoseconds length() const { return end - start; }
+    bool operator==(const interval&) const = default;
+};
+
+enum class outcome_kind : std::uint8_t {
+    pending,     ///< the run is still going on
+    returned,    ///< ran to its end
+    raised,      ///< an exception left the cell
+    exited,      ///< SystemExit, or the process ended by itself with an exit code
+    crashed,     ///< the process was ended by a signal it did not expect
+    timed_out,   ///< stopped because the time limit was reached
+    interrupted, ///< stopped because the user asked
+    failed,      ///< xcores could not run the code: no worker, or data that cannot be sent
+};
+
+/// How the user's code ended in one worker.
+struct outcome {
+    outcome_kind kind = outcome_kind::pending;
+    std::string type;        ///< raised: the exception's class, "ZeroDivisionError"
+    std::string message;     ///< one line for people: the exception's text, "exit code 3", "signal 11 (Segmentation fault)"
+    std::string traceback;   ///< raised: the worker's own traceback, lines ending in '\n'; may be empty
+    std::optional<int> code; ///< exited: the exit code; crashed: the signal's number
+    bool abandoned = false;  ///< the worker did not stop when asked; it was left behind and is replaced for the next run
+
+    bool operator==(const outcome&) const = default;
+};
+
+struct worker_record {
+    int index = 0;
+    std::int64_t process_id = 0;       ///< 0 when unknown
+    std::int64_t native_thread_id = 0; ///< 0 when unknown
+
+    std::optional<interval> startup; ///< empty: the worker was already there (warm)
+    std::optional<interval> transfer_in;
+    std::optional<interval> run;
+    std::optional<interval> transfer_out;
+
+    std::optional<nanoseconds> cpu;        ///< CPU time of the worker's thread during `run`
+    std::optional<nanoseconds> queue_wait; ///< time runnable without a core during `run`, from the operating system
+    std::optional<std::int64_t> voluntary_switches;
+    std::optional<std::int64_t> involuntary_switches;
+    std::optional<std::int64_t> memory_bytes; ///< what this worker costs: process: resident memory; else growth of the process
+
+    outcome how;
+    std::string result;      ///< short repr of the value of the cell's last expression; empty: None or no value
+    std::vector<span> spans; ///< from the sampler; empty: not sampled
+
+    bool operator==(const worker_record&) const = default;
+};
+
+/// One GIL and the workers that share it.
+struct gil_record {
+    std::string name;         ///< "main interpreter", "interpreter 3", "process 4711"
+    std::vector<int> workers; ///< indices into report::workers
+    std::optional<std::int64_t> handovers; ///< exact count during the run, from CPython's own counter
+
+    bool operator==(const gil_record&) const = default;
+};
+
+/// What the sampler did and what it cost.
+struct sampling_record {
+    nanoseconds period{};
+    std::int64_t ticks = 0;
+    std::int64_t missed = 0;               ///< ticks that fell due while an earlier one was late
+    nanoseconds cost{};                    ///< CPU time of the sampler threads, all processes together
+    std::optional<nanoseconds> latest{};   ///< the worst lateness of a tick
+
+    bool operator==(const sampling_record&) const = default;
+};
+
+struct environment_record {
+    std::string xcores;
+    std::string python;
+    std::string platform;
+    std::string cpu;
+    std::vector<int> cores; ///< the cores this process may use
+    std::optional<nanoseconds> switch_interval;
+    bool gil_disabled = false; ///< a free-threaded build running without its GIL
+
+    bool operator==(const environment_record&) const = default;
+};
+
+struct report {
+    static constexpr std::string_view schema = "xcores.run/1";
+
+    worker_kind kind = worker_kind::threads;
+    environment_record environment;
+    std::optional<nanoseconds> wall; ///< empty while the run is going on
+    nanoseconds elapsed{};           ///< wall, or the time so far
+    std::vector<worker_record> workers;
+    std::vector<gil_record> gils;
+    std::optional<sampling_record> sampling;
+
+    bool operator==(const report&) const = default;
+};
+
+std::string_view name_of(worker_kind);
+std::string_view name_of(thread_state);
+std::string_view name_of(gil_state);
+std::string_view name_of(outcome_kind);
+
+} // namespace xcores::model
