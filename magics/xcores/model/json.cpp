@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <xcores/model/json.hpp>
+
+#include <array>
+#include <limits>
+#include <stdexcept>
+
+namespace xcores::model {
+
+namespace {
+
+using nlohmann::json;
+
+// One letter a span, so that a long run stays short; the order is that of the enumerations.
+constexpr std::string_view state_letters = "?rgcb";
+constexpr std::string_view gil_letters = "?nh";
+
+template <class T>
+json optional_json(const std::optional<T>& value) {
+    return value ? json(*value) : json(nullptr);
+}
+
+json optional_json(const std::optional<nanoseconds>& value) {
+    return value ? json(value->count()) : json(nullptr);
+}
+
+json optional_json(const std::optional<interval>& value) {
+    return value ? json{value->start.count(), value->end.count()} : json(nullptr);
+}
+
+json id_json(std::int64_t id) {
+    return id == 0 ? json(nullptr) : json(id);
+}
+
+json spans_json(const std::vector<span>& spans) {
+    json gaps = json::array();
+    json lengths = json::array();
+    json cores = json::array();
+    std::string states;
+    std::string gils;
+    nanoseconds previous{};
+    for (const span& one : spans) {
+        gaps.push_back((one.start - previous).count());
+        lengths.push_back((one.end - one.start).count());
+        states += state_letters[static_cast<std::size_t>(one.state)];
+        gils += gil_letters[static_cast<std::size_t>(one.gil)];
+        cores.push_back(one.core == -1 ? json(nullptr) : json(one.core));
+        previous = one.end;
+    }
+    return {{"gap_ns", std::move(gaps)},
+            {"length_ns", std::move(lengths)},
+            {"state", std::move(states)},
+            {"gil", std::move(gils)},
+            {"core", std::move(cores)}};
+}
+
+json outcome_json(const outcome& how) {
+    return {{"kind", name_of(how.kind)},       {"type", how.type},
+            {"message", how.message},          {"traceback", how.traceback},
+            {"code", optional_json(how.code)}, {"abandoned", how.abandoned}};
+}
+
+json worker_json(const worker_record& worker) {
+    return {{"index", worker.index},
+            {"process_id", id_json(worker.process_id)},
+            {"native_thread_id", id_json(worker.native_thread_id)},
+            {"startup_ns", optional_json(worker.startup)},
+            {"transfer_in_ns", optional_json(worker.transfer_in)},
+            {"run_ns", optional_json(worker.run)},
+            {"transfer_out_ns", optional_json(worker.transfer_out)},
+            {"cpu_ns", optional_json(worker.cpu)},
+            {"queue_wait_ns", optional_json(worker.queue_wait)},
+            {"voluntary_switches", optional_json(worker.voluntary_switches)},
+            {"involuntary_switches", optional_json(worker.involuntary_switches)},
+            {"memory_bytes", optional_json(worker.memory_bytes)},
+            {"outcome", outcome_json(worker.how)},
+            {"result", worker.result},
+            {"spans", spans_json(worker.spans)}};
+}
+
+json environment_json(const environment_record& environment) {
+    return {{"xcores", environment.xcores},
+            {"python", environment.python},
+            {"platform", environment.platform},
+            {"cpu", environment.cpu},
+            {"cores", environment.cores},
+            {"switch_interval_ns", optional_json(environment.switch_interval)},
+            {"gil_disabled", environment.gil_disabled}};
+}
+
+json sampling_json(const std::optional<sampling_record>& sampling) {
+    if (!sampling)
+        return nullptr;
+    return {{"period_ns", sampling->period.count()},
+            {"ticks", sampling->ticks},
+            {"missed", sampling->missed},
+            {"cost_ns", sampling->cost.count()},
+            {"latest_ns", optional_json(sampling->latest)}};
+}
+
+/// A place in a JSON document that knows its own path, so that every complaint can name it.
+class place {
+public:
+    place(const json& value, std::string path) : value_(value), path_(std::move(path)) {}
+
+    place at(const std::string& key) const {
+        const std::string path = path_.empty() ? key : path_ + "." + key;
+        if (!value_.is_object())
+            fail("expected an object");
+        const auto found = value_.find(key);
+        if (found == value_.end())
+            throw std::invalid_argument("report: " + path + ": missing");
+        return {*found, path};
+    }
+
+    place at(std::size_t index) const { return {value_.at(index), path_ + "[" + std::to_string(index) + "]"}; }
+
+    std::size_t size() const {
+        if (!value_.is_array())
+            fail("expected an array");
+        return value_.size();
+    }
+
+    bool is_null() const { return value_.is_null(); }
+
+    template <class T>
+    T integer() const {
+        if (!value_.is_number_integer())
+            fail("expected an integer");
+        constexpr auto most = std::numeric_limits<T>::max();
+        const bool too_big = value_.is_number_unsigned()
+                                 ? value_.get<std::uint64_t>() > static_cast<std::uint64_t>(most)
+                                 : value_.get<std::int64_t>() < std::numeric_limits<T>::min();
+        if (too_big || value_.get<std::int64_t>() > most)
+            fail("out of range");
+        return value_.get<T>();
+    }
+
+    const std::string& text() const {
+        if (!value_.is_string())
+            fail("expected a string");
+        return value_.get_ref<const std::string&>();
+    }
+
+    bool flag() const {
+        if (!value_.is_boolean())
+            fail("expected true or false");
+        return value_.get<bool>();
+    }
+
+    nanoseconds time() const { return nanoseconds{integer<std::int64_t>()}; }
+
+    [[noreturn]] void fail(const std::string& why) const {
+        throw std::invalid_argument("report: " + (path_.empty() ? "document" : path_) + ": " + why);
+    }
+
+private:
+    const json& value_;
+    std::string path_;
+};
+
+template <class T>
+std::optional<T> optional_integer(const place& from) {
+    return from.is_null() ? std::nullopt : std::optional<T>(from.integer<T>());
+}
+
+std::optional<nanoseconds> optional_time(const place& from) {
+    return from.is_null() ? std::nullopt : std::optional<nanoseconds>(from.time());
+}
+
+std::optional<interval> optional_interval(const place& from) {
+    if (from.is_null())
+        return std::nullopt;
+    if (from.size() != 2)
+        from.fail("expected a start and an end");
+    return interval{from.at(std::size_t{0}).time(), from.at(std::size_t{1}).time()};
+}
+
+std::vector<int> integers(const place& from) {
+    std::vector<int> result;
+    for (std::size_t i = 0; i < from.size(); ++i)
+        result.push_back(from.at(i).integer<int>());
+    return result;
+}
+
+/// The enumerator below `count` with this name. Relies on enumerators counting up from zero.
+template <class Enum>
+Enum enumerator(const place& from, int count) {
+    for (int i = 0; i < count; ++i)
+        if (name_of(static_cast<Enum>(i)) == from.text())
+            return static_cast<Enum>(i);
+    from.fail("unknown name \"" + from.text() + "\"");
+}
+
+template <class Enum>
+Enum from_letter(const place& from, std::string_view letters, std::size_t index) {
+    const auto found = letters.find(from.text()[index]);
+    if (found == std::string_view::npos)
+        from.fail("unknown letter");
+    return static_cast<Enum>(found);
+}
+
+std::vector<span> spans_from(const place& from) {
+    const place gaps = from.at("gap_ns");
+    const place lengths = from.at("length_ns");
+    const place states = from.at("state");
+    const place gils = from.at("gil");
+    const place cores = from.at("core");
+    const std::size_t size = gaps.size();
+    if (lengths.size() != size || states.text().size() != size || gils.text().size() != size || cores.size() != size)
+        from.fail("columns of different lengths");
+    std::vector<span> result;
+    result.reserve(size);
+    nanoseconds previous{};
+    for (std::size_t i = 0; i < size; ++i) {
+        span one;
+        one.start = previous + gaps.at(i).time();
+        one.end = one.start + lengths.at(i).time();
+        one.state = from_letter<thread_state>(states, state_letters, i);
+        one.gil = from_letter<gil_state>(gils, gil_letters, i);
+        one.core = optional_integer<int>(cores.at(i)).value_or(-1);
+        previous = one.end;
+        result.push_back(one);
+    }
+    return result;
+}
+
+outcome outcome_from(const place& from) {
+    outcome how;
+    how.kind = enumerator<outcome_kind>(from.at("kind"), 8);
+    how.type = from.at("type").text();
+    how.message = from.at("message").text();
+    how.traceback = from.at("traceback").text();
+    how.code = optional_integer<int>(from.at("code"));
+    how.abandoned = from.at("abandoned").flag();
+    return how;
+}
+
+worker_record worker_from(const place& from) {
+    worker_record worker;
+    worker.index = from.at("index").integer<int>();
+    worker.process_id = optional_integer<std::int64_t>(from.at("process_id")).value_or(0);
+    worker.native_thread_id = optional_integer<std::int64_t>(from.at("native_thread_id")).value_or(0);
+    worker.startup = optional_interval(from.at("startup_ns"));
+    worker.transfer_in = optional_interval(from.at("transfer_in_ns"));
+    worker.run = optional_interval(from.at("run_ns"));
+    worker.transfer_out = optional_interval(from.at("transfer_out_ns"));
+    worker.cpu = optional_time(from.at("cpu_ns"));
+    worker.queue_wait = optional_time(from.at("queue_wait_ns"));
+    worker.voluntary_switches = optional_integer<std::int64_t>(from.at("voluntary_switches"));
+    worker.involuntary_switches = optional_integer<std::int64_t>(from.at("involuntary_switches"));
+    worker.memory_bytes = optional_integer<std::int64_t>(from.at("memory_bytes"));
+    worker.how = outcome_from(from.at("outcome"));
+    worker.result = from.at("result").text();
+    worker.spans = spans_from(from.at("spans"));
+    return worker;
+}
+
+environment_record environment_from(const place& from) {
+    environment_record environment;
+    environment.xcores = from.at("xcores").text();
+    environment.python = from.at("python").text();
+    environment.platform = from.at("platform").text();
+    environment.cpu = from.at("cpu").text();
+    environment.cores = integers(from.at("cores"));
+    environment.switch_interval = optional_time(from.at("switch_interval_ns"));
+    environment.gil_disabled = from.at("gil_disabled").flag();
+    return environment;
+}
+
+std::optional<sampling_record> sampling_from(const place& from) {
+    if (from.is_null())
+        return std::nullopt;
+    sampling_record sampling;
+    sampling.period = from.at("period_ns").time();
+    sampling.ticks = from.at("ticks").integer<std::int64_t>();
+    sampling.missed = from.at("missed").integer<std::int64_t>();
+    sampling.cost = from.at("cost_ns").time();
+    sampling.latest = optional_time(from.at("latest_ns"));
+    return sampling;
+}
+
+} // namespace
+
+json to_json(const report& from) {
+    json workers = json::array();
+    for (const worker_record& worker : from.workers)
+        workers.push_back(worker_json(worker));
+    json gils = json::array();
+    for (const gil_record& gil : from.gils)
+        gils.push_back({{"name", gil.name}, {"workers", gil.workers}, {"handovers", optional_json(gil.handovers)}});
+    return {{"schema", report::schema},
+            {"kind", name_of(from.kind)},
+            {"environment", environment_json(from.environment)},
+            {"wall_ns", optional_json(from.wall)},
+            {"elapsed_ns", from.elapsed.count()},
+            {"workers", std::move(workers)},
+            {"gils", std::move(gils)},
+            {"sampling", sampling_json(from.sampling)}};
+}
+
+report report_from_json(const json& document) {
+    const place from(document, "");
+    if (const place schema = from.at("schema"); schema.text() != report::schema)
+        schema.fail("expected \"" + std::string(report::schema) + "\", not \"" + schema.text() + "\"");
+    report result;
+    result.kind = enumerator<worker_kind>(from.at("kind"), 3);
+    result.environment = environment_from(from.at("environment"));
+    result.wall = optional_time(from.at("wall_ns"));
+    result.elapsed = from.at("elapsed_ns").time();
+    const place workers = from.at("workers");
+    for (std::size_t i = 0; i < workers.size(); ++i)
+        result.workers.push_back(worker_from(workers.at(i)));
+    const place gils = from.at("gils");
+    for (std::size_t i = 0; i < gils.size(); ++i) {
+        const place gil = gils.at(i);
+        result.gils.push_back(
+            {gil.at("name").text(), integers(gil.at("workers")), optional_integer<std::int64_t>(gil.at("handovers"))});
+    }
+    result.sampling = sampling_from(from.at("sampling"));
+    return result;
+}
+
+} // namespace xcores::model

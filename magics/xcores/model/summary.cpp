@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <xcores/model/summary.hpp>
+
+#include <algorithm>
+
+namespace xcores::model {
+
+namespace {
+
+nanoseconds overlap(const span& one, const interval& within) {
+    return std::max(nanoseconds{0}, std::min(one.end, within.end) - std::max(one.start, within.start));
+}
+
+nanoseconds& part_of(state_times& times, const span& one) {
+    switch (one.state) {
+    case thread_state::running:
+        return one.gil == gil_state::held       ? times.running_with_gil
+               : one.gil == gil_state::not_held ? times.running_without_gil
+                                                : times.unknown;
+    case thread_state::waiting_gil:
+        return times.waiting_gil;
+    case thread_state::waiting_core:
+        return times.waiting_core;
+    case thread_state::blocked:
+        return times.blocked;
+    case thread_state::unknown:
+        break;
+    }
+    return times.unknown;
+}
+
+double ratio(nanoseconds part, nanoseconds whole) {
+    return static_cast<double>(part.count()) / static_cast<double>(whole.count());
+}
+
+/// The record with this position, or null: a report read from a file may name workers it does not contain.
+const worker_record* worker_at(const report& from, int position) {
+    const bool present = position >= 0 && position < std::ssize(from.workers);
+    return present ? &from.workers[static_cast<std::size_t>(position)] : nullptr;
+}
+
+nanoseconds held_by(const worker_record& worker, const interval& within) {
+    nanoseconds held{};
+    for (const span& one : worker.spans)
+        if (one.gil == gil_state::held)
+            held += overlap(one, within);
+    return held;
+}
+
+/// Empty when none of the workers of this GIL was sampled.
+std::optional<std::vector<nanoseconds>> holding_times(const report& from, const gil_record& gil,
+                                                      const interval& within) {
+    std::vector<nanoseconds> held;
+    bool sampled = false;
+    for (const int position : gil.workers) {
+        const worker_record* worker = worker_at(from, position);
+        const auto known = [](const span& one) { return one.gil != gil_state::unknown; };
+        sampled = sampled || (worker && std::ranges::any_of(worker->spans, known));
+        held.push_back(worker ? held_by(*worker, within) : nanoseconds{});
+    }
+    return sampled ? std::optional(std::move(held)) : std::nullopt;
+}
+
+int bound_of(const report& from) {
+    const auto workers = std::ssize(from.workers);
+    const auto cores = from.environment.cores.empty() ? workers : std::ssize(from.environment.cores);
+    return static_cast<int>(std::max(std::ptrdiff_t{1}, std::min(workers, cores)));
+}
+
+} // namespace
+
+state_times times_of(const worker_record& worker) {
+    state_times times;
+    if (!worker.run)
+        return times;
+    for (const span& one : worker.spans) {
+        const nanoseconds length = overlap(one, *worker.run);
+        times.sampled += length;
+        part_of(times, one) += length;
+        if (one.gil == gil_state::held)
+            times.gil_held += length;
+    }
+    return times;
+}
+
+std::optional<double> cpu_share(const worker_record& worker) {
+    if (!worker.run || !worker.cpu || worker.run->length() <= nanoseconds{0})
+        return std::nullopt;
+    return ratio(*worker.cpu, worker.run->length());
+}
+
+totals totals_of(const report& from) {
+    totals sum;
+    sum.speedup_bound = bound_of(from);
+    sum.cpu = nanoseconds{0};
+    for (const worker_record& worker : from.workers) {
+        if (worker.memory_bytes)
+            sum.memory_bytes = sum.memory_bytes.value_or(0) + *worker.memory_bytes;
+        sum.returned += worker.how.kind == outcome_kind::returned ? 1 : 0;
+        if (!worker.run)
+            continue;
+        const interval whole = sum.running.value_or(*worker.run);
+        sum.running = interval{std::min(whole.start, worker.run->start), std::max(whole.end, worker.run->end)};
+        sum.cpu = sum.cpu && worker.cpu ? std::optional(*sum.cpu + *worker.cpu) : std::nullopt;
+    }
+    if (!sum.running)
+        sum.cpu = std::nullopt;
+    if (sum.cpu && sum.running->length() > nanoseconds{0})
+        sum.cores_busy = ratio(*sum.cpu, sum.running->length());
+    return sum;
+}
+
+std::optional<double> held_share(const report& from, const gil_record& gil) {
+    const auto running = totals_of(from).running;
+    if (!running || running->length() <= nanoseconds{0})
+        return std::nullopt;
+    const auto held = holding_times(from, gil, *running);
+    if (!held)
+        return std::nullopt;
+    nanoseconds sum{};
+    for (const nanoseconds one : *held)
+        sum += one;
+    return ratio(sum, running->length());
+}
+
+std::vector<double> holders_of(const report& from, const gil_record& gil) {
+    const auto running = totals_of(from).running;
+    const auto held = running ? holding_times(from, gil, *running) : std::nullopt;
+    nanoseconds sum{};
+    for (const nanoseconds one : held.value_or(std::vector<nanoseconds>{}))
+        sum += one;
+    std::vector<double> shares;
+    if (sum > nanoseconds{0})
+        for (const nanoseconds one : *held)
+            shares.push_back(ratio(one, sum));
+    return shares;
+}
+
+} // namespace xcores::model
