@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The Python face of the engine: `xcores._engine`. Converts values and lets the GIL go; decides nothing.
+#include <csignal>
+
+#include <dlfcn.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <xcores/cpython/buffers.hpp>
+#include <xcores/executors/engine.hpp>
+#include <xcores/executors/in_process.hpp>
+#include <xcores/model/json.hpp>
+#include <xcores/model/summary.hpp>
+#include <xcores/os/clock.hpp>
+#include <xcores/os/machine.hpp>
+#include <xcores/render/html_table.hpp>
+#include <xcores/render/live.hpp>
+#include <xcores/render/mime_bundle.hpp>
+#include <xcores/render/png.hpp>
+#include <xcores/render/svg_timeline.hpp>
+#include <xcores/render/text.hpp>
+
+namespace py = pybind11;
+
+namespace {
+
+using namespace xcores;
+using std::chrono::nanoseconds;
+
+constexpr int worker_limit = 256;
+
+std::unique_ptr<executors::engine>& the_engine() {
+    static auto* kept = new std::unique_ptr<executors::engine>; // threads left behind may outlive static destruction
+    return *kept;
+}
+
+nanoseconds seconds(double value) {
+    constexpr double longest = 1e9; // seconds; more does not fit and is for ever anyway
+    return std::chrono::duration_cast<nanoseconds>(std::chrono::duration<double>(std::min(value, longest)));
+}
+
+/// The program of a process worker lies beside this module.
+std::string beside_this_module(const char* name) {
+    Dl_info here{};
+    if (dladdr(reinterpret_cast<const void*>(&beside_this_module), &here) == 0 || !here.dli_fname)
+        throw std::runtime_error("the folder of xcores._engine cannot be found");
+    const std::string file = here.dli_fname;
+    return file.substr(0, file.rfind('/') + 1) + name;
+}
+
+void configure(const std::string& worker_source) {
+    const auto sys = py::module_::import("sys");
+    executors::python_description python;
+    python.program = beside_this_module("xcores-worker");
+    python.executable = py::str(sys.attr("executable"));
+    python.prefix = py::str(sys.attr("prefix"));
+    python.base_prefix = py::str(sys.attr("base_prefix"));
+    for (const auto& entry : sys.attr("path"))
+        if (py::isinstance<py::str>(entry))
+            python.path.push_back(entry.cast<std::string>());
+    python.worker_source = worker_source;
+    auto made = std::make_unique<executors::engine>(std::move(python));
+    made->environment().xcores = XCORES_VERSION;
+    if (py::hasattr(sys, "_is_gil_enabled"))
+        made->environment().gil_disabled = !sys.attr("_is_gil_enabled")().cast<bool>();
+    the_engine() = std::move(made);
+}
+
+executors::engine& configured_engine() {
+    if (!the_engine())
+        throw std::runtime_error("xcores._engine.configure() has not been called");
+    return *the_engine();
+}
+
+model::worker_kind kind_named(const std::string& name) {
+    using enum model::worker_kind;
+    for (const auto kind : {threads, subinterp, procs})
+        if (name == model::name_of(kind))
+            return kind;
+    throw py::value_error("kind must be threads, subinterp or procs, not " + name);
+}
+
+std::shared_ptr<const run::payload> payload_from(const py::tuple& input) {
+    auto made = std::make_shared<run::payload>();
+    made->data = input[0].cast<std::string>();
+    for (const auto& one : input[1])
+        made->buffers.push_back(cpython::buffer_of(one.ptr()));
+    return made;
+}
+
+/// One payload for every tuple object: the same input for all workers is kept once.
+std::vector<std::shared_ptr<const run::payload>> payloads_from(const py::list& inputs) {
+    std::vector<std::shared_ptr<const run::payload>> made;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        const bool same = i > 0 && inputs[i].is(inputs[i - 1]);
+        made.push_back(same ? made.back() : payload_from(inputs[i].cast<py::tuple>()));
+    }
+    return made;
+}
+
+std::shared_ptr<run::session> start(const std::string& kind, const py::list& inputs, std::optional<double> timeout,
+                                    double sample_hz) {
+    cpython::release_buffers();
+    run::plan plan;
+    plan.kind = kind_named(kind);
+    plan.inputs = payloads_from(inputs);
+    if (plan.inputs.empty() || plan.inputs.size() > worker_limit)
+        throw py::value_error("the number of workers must be from 1 to " + std::to_string(worker_limit));
+    if (timeout)
+        plan.timeout = seconds(*timeout);
+    plan.sample_period = sample_hz > 0 ? seconds(1 / sample_hz) : nanoseconds{0};
+    auto& engine = configured_engine();
+    engine.environment().switch_interval =
+        seconds(py::module_::import("sys").attr("getswitchinterval")().cast<double>());
+    const py::gil_scoped_release let_go;
+    return engine.start(std::move(plan));
+}
+
+bool wait(run::session& session, double time) {
+    const auto until = os::now() + seconds(time);
+    for (;;) {
+        if (PyErr_CheckSignals() != 0)
+            throw py::error_already_set();
+        const auto woken = [&] {
+            const py::gil_scoped_release let_go;
+            return session.wait(until - os::now());
+        }();
+        if (woken != run::session::wake::signalled)
+            return woken == run::session::wake::finished;
+    }
+}
+
+py::list read_output(run::session& session) {
+    py::list chunks;
+    for (auto& one : session.take_output())
+        chunks.append(py::make_tuple(one.worker, static_cast<int>(one.from),
+                                     py::reinterpret_steal<py::str>(PyUnicode_DecodeUTF8(
+                                         one.text.data(), static_cast<Py_ssize_t>(one.text.size()), "replace"))));
+    return chunks;
+}
+
+py::object reply_of(const run::session& session, int worker) {
+    const auto sent = session.output(worker);
+    if (!sent)
+        return py::none();
+    py::list buffers;
+    for (const auto& one : sent->buffers)
+        buffers.append(py::reinterpret_steal<py::object>(cpython::view_of(one).release()));
+    return py::make_tuple(py::bytes(sent->data), buffers);
+}
+
+void stop(run::session& session, const std::string& reason) {
+    if (reason != "interrupt" && reason != "timeout")
+        throw py::value_error("reason must be interrupt or timeout");
+    const py::gil_scoped_release let_go;
+    session.stop(reason == "timeout" ? run::stop_reason::timeout : run::stop_reason::interrupt);
+}
+
+/// One report as Python sees it.
+struct report_view {
+    model::report value;
+};
+
+py::object from_json(const nlohmann::json& value) {
+    return py::module_::import("json").attr("loads")(
+        value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+py::list outcomes_of(const report_view& self) {
+    py::list outcomes;
+    for (const auto& worker : self.value.workers) {
+        const auto& how = worker.how;
+        py::dict one;
+        one["kind"] = std::string(model::name_of(how.kind));
+        one["type"] = how.type;
+        one["message"] = how.message;
+        one["traceback"] = how.traceback;
+        one["code"] = how.code;
+        one["abandoned"] = how.abandoned;
+        outcomes.append(one);
+    }
+    return outcomes;
+}
+
+/// Drawing takes time and no Python.
+template <typename Render>
+auto without_gil(Render&& render) {
+    const py::gil_scoped_release let_go;
+    return render();
+}
+
+bool write(int stream, const std::string& text) {
+    const auto& sink = executors::thread_output();
+    if (!sink)
+        return false;
+    const py::gil_scoped_release let_go;
+    sink(stream == 2 ? run::stream::standard_error : run::stream::standard_output, text);
+    return true;
+}
+
+bool shutdown(double patience) {
+    const py::gil_scoped_release let_go;
+    return !the_engine() || the_engine()->shutdown(seconds(patience));
+}
+
+void define_report(py::module_& module) {
+    py::class_<report_view>(module, "Report", "What happened in one run; a value.")
+        .def("to_json",
+             [](const report_view& self) {
+                 return model::to_json(self.value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+             })
+        .def(
+            "text",
+            [](const report_view& self, int columns) {
+                return without_gil([&] { return render::text(self.value, columns); });
+            },
+            py::arg("columns") = 100)
+        .def("html",
+             [](const report_view& self) { return without_gil([&] { return render::html_table(self.value); }); })
+        .def("svg",
+             [](const report_view& self) { return without_gil([&] { return render::svg_timeline(self.value, {}); }); })
+        .def("png",
+             [](const report_view& self) {
+                 return py::bytes(without_gil([&] { return render::png(render::svg_timeline(self.value, {})); }));
+             })
+        .def("live_html",
+             [](const report_view& self) { return without_gil([&] { return render::live_html(self.value); }); })
+        .def("live_text",
+             [](const report_view& self) { return without_gil([&] { return render::live_text(self.value); }); })
+        .def("table_bundle",
+             [](const report_view& self) {
+                 return from_json(without_gil([&] { return render::table_bundle(self.value); }));
+             })
+        .def("picture_bundle",
+             [](const report_view& self) {
+                 return from_json(without_gil([&] { return render::picture_bundle(self.value); }));
+             })
+        .def_property_readonly("caption", [](const report_view& self) { return model::caption_of(self.value); })
+        .def_property_readonly("wall_ns",
+                               [](const report_view& self) -> std::optional<std::int64_t> {
+                                   return self.value.wall ? std::optional(self.value.wall->count()) : std::nullopt;
+                               })
+        .def_property_readonly("outcomes", &outcomes_of);
+}
+
+} // namespace
+
+PYBIND11_MODULE(_engine, module, py::mod_gil_not_used()) {
+    module.doc() = "The xcores engine. Every call lets the GIL go while it waits or draws.";
+    module.attr("worker_limit") = worker_limit;
+    module.attr("version") = XCORES_VERSION;
+    define_report(module);
+    py::class_<run::session, std::shared_ptr<run::session>>(module, "Run", "One cell running on several workers.")
+        .def("wait", &wait, py::arg("seconds"),
+             "Waits until all workers have ended (True), there is new output, or the time is over (False).")
+        .def("read_output", &read_output, "New output: a list of (worker, stream, text).")
+        .def("stop", &stop, py::arg("reason"), "Asks the workers to stop: 'interrupt' or 'timeout'.")
+        .def("report",
+             [](const run::session& self) {
+                 const py::gil_scoped_release let_go;
+                 auto report = self.report(run::session::detail::recent);
+                 return report_view{report.wall ? self.report() : std::move(report)};
+             })
+        .def("reply", &reply_of, py::arg("worker"), "What a worker sent back: (data, buffers), or None.");
+    module.def("usable_cores", &os::usable_cores, "The cores this process may run on.");
+    module.def("configure", &configure, py::arg("worker_source"));
+    module.def("start", &start, py::arg("kind"), py::arg("inputs"), py::kw_only(), py::arg("timeout") = py::none(),
+               py::arg("sample_hz") = 1000.0);
+    module.def("write", &write, py::arg("stream"), py::arg("text"),
+               "To the output of the worker whose thread calls; False when none does.");
+    module.def("shutdown", &shutdown, py::arg("patience") = 2.0,
+               "Ends the idle workers; False when some did not end in time.");
+    module.def(
+        "warm_fonts",
+        [] {
+            const py::gil_scoped_release let_go;
+            render::warm_fonts();
+        },
+        "The first picture of a process takes longer: this is that time, spent beforehand.");
+}

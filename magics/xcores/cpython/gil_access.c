@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#define Py_BUILD_CORE 1
+#include "gil_access.h"
+
+#include "internal/pycore_interp.h"
+
+const void* xcores_gil_of(PyInterpreterState* interpreter) {
+    return interpreter->ceval.gil;
+}
+
+size_t xcores_gil_size(void) {
+    return sizeof(struct _gil_runtime_state);
+}
+
+unsigned long xcores_gil_handovers(const void* gil) {
+    return __atomic_load_n(&((const struct _gil_runtime_state*)gil)->switch_number, __ATOMIC_RELAXED);
+}
+
+int xcores_holds_gil(const PyThreadState* state) {
+    return __atomic_load_n(&state->holds_gil, __ATOMIC_RELAXED);
+}
+
+int xcores_waits_for_gil(const PyThreadState* state) {
+#if PY_VERSION_HEX >= 0x030F0000
+    return __atomic_load_n(&state->gil_requested, __ATOMIC_RELAXED) != 0;
+#else
+    (void)state;
+    return -1;
+#endif
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include <Python.h>
+
+#include <xcores/os/thread_probe.hpp>
+#include <xcores/run/probe.hpp>
+
+namespace xcores::cpython {
+
+/// A worker's thread as the sampler sees it: core and CPU time from the system, the GIL from CPython's memory.
+///
+/// - Thread: made on the worker's thread; read by the sampler.
+/// - GIL: made attached; read without.
+/// - Lifetime: the interpreter and the thread state must outlive the last read.
+class gil_probe final : public run::probe {
+public:
+    explicit gil_probe(PyThreadState* state) noexcept;
+
+    reading read() noexcept override;
+    model::thread_state situation() noexcept override;
+
+    std::uintptr_t gil() const noexcept { return gil_; } ///< its address: the same for workers that share it
+    std::uint64_t handovers() const noexcept;
+    std::int64_t native_thread_id() const noexcept { return thread_.native_id(); }
+
+private:
+    os::thread_probe thread_;
+    PyThreadState* state_;
+    std::uintptr_t gil_;
+};
+
+} // namespace xcores::cpython

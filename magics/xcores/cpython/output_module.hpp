@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include <xcores/cpython/object.hpp>
+#include <xcores/run/worker_body.hpp>
+
+namespace xcores::cpython {
+
+/// Takes a worker's output. Thread: any of that worker's. GIL: called without it.
+using writer = std::function<void(run::stream, std::string_view)>;
+
+/// Puts the builtin module `_xcores` into sys.modules of the current interpreter: `write(stream: int, text: str) ->
+/// None`. GIL: attached. Lifetime: `write` must outlive the interpreter. Failure: error.
+void add_output_module(const writer* write);
+
+} // namespace xcores::cpython

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <xcores/cpython/worker_code.hpp>
+
+#include <array>
+
+#include <xcores/cpython/buffers.hpp>
+
+namespace xcores::cpython {
+namespace {
+
+object attribute(PyObject* owner, const char* name) {
+    return checked(PyObject_GetAttrString(owner, name));
+}
+
+std::string text_at(PyObject* tuple, Py_ssize_t at) {
+    return text_of(PyTuple_GET_ITEM(tuple, at));
+}
+
+model::outcome_kind outcome_named(const std::string& name) {
+    using enum model::outcome_kind;
+    for (const auto kind : {returned, raised, exited, interrupted, failed})
+        if (name == model::name_of(kind))
+            return kind;
+    throw error("collect() gave an unknown outcome: " + name);
+}
+
+model::outcome failure(std::string message) {
+    return {model::outcome_kind::failed, {}, std::move(message), {}, std::nullopt, false};
+}
+
+} // namespace
+
+worker_code::worker_code(object module)
+    : prepare_(attribute(module.get(), "prepare")), execute_(attribute(module.get(), "execute")),
+      collect_(attribute(module.get(), "collect")) {}
+
+worker_code worker_code::imported() {
+    return worker_code(checked(PyImport_ImportModule("xcores._worker")));
+}
+
+worker_code worker_code::from_source(const std::string& source, const char* kind, const writer* write) {
+    constexpr const char* name = "xcores_worker";
+    add_output_module(write);
+    const auto code = checked(Py_CompileString(source.c_str(), "<xcores worker>", Py_file_input));
+    auto module = checked(PyImport_ExecCodeModule(name, code.get()));
+    checked(PyObject_CallMethod(module.get(), "setup", "s", kind));
+    return worker_code(std::move(module));
+}
+
+void worker_code::prepare(const run::task& what) {
+    job_.reset();
+    failure_.clear();
+    interrupted_ = false;
+    const auto& input = *what.input;
+    const auto data = checked(PyBytes_FromStringAndSize(input.data.data(), static_cast<Py_ssize_t>(input.data.size())));
+    const auto buffers = checked(PyTuple_New(static_cast<Py_ssize_t>(input.buffers.size())));
+    for (std::size_t i = 0; i < input.buffers.size(); ++i)
+        PyTuple_SET_ITEM(buffers.get(), static_cast<Py_ssize_t>(i), view_of(input.buffers[i]).release());
+    job_ = checked(PyObject_CallFunction(prepare_.get(), "OOii", data.get(), buffers.get(), what.index, what.workers));
+}
+
+void worker_code::execute() noexcept {
+    const object done(PyObject_CallOneArg(execute_.get(), job_.get()));
+    if (!done) {
+        interrupted_ = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) != 0;
+        failure_ = take_current();
+    }
+}
+
+run::reply worker_code::collect() noexcept {
+    run::reply answer;
+    try {
+        if (failure_.empty())
+            answer = reply_from(checked(PyObject_CallOneArg(collect_.get(), job_.get())).get());
+        else if (interrupted_)
+            answer.how = {model::outcome_kind::interrupted, {}, "KeyboardInterrupt", {}, std::nullopt, false};
+        else
+            answer.how = failure(failure_);
+    } catch (const std::exception& problem) {
+        answer = {};
+        answer.how = failure(problem.what());
+    }
+    job_.reset();
+    return answer;
+}
+
+run::reply worker_code::reply_from(PyObject* collected) {
+    constexpr Py_ssize_t fields = 8;
+    if (!PyTuple_Check(collected) || PyTuple_GET_SIZE(collected) != fields)
+        throw error("collect() must give a tuple of 8");
+    run::reply answer;
+    answer.how.kind = outcome_named(text_at(collected, 0));
+    answer.how.type = text_at(collected, 1);
+    answer.how.message = text_at(collected, 2);
+    answer.how.traceback = text_at(collected, 3);
+    if (PyObject* code = PyTuple_GET_ITEM(collected, 4); code != Py_None)
+        answer.how.code = static_cast<int>(PyLong_AsLong(code));
+    answer.summary = text_at(collected, 5);
+    char* bytes = nullptr;
+    Py_ssize_t size = 0;
+    if (PyBytes_AsStringAndSize(PyTuple_GET_ITEM(collected, 6), &bytes, &size) != 0)
+        throw_current();
+    answer.output.data.assign(bytes, static_cast<std::size_t>(size));
+    const auto buffers = checked(PySequence_Fast(PyTuple_GET_ITEM(collected, 7), "buffers must be a sequence"));
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(buffers.get()); ++i)
+        answer.output.buffers.push_back(copy_of(PySequence_Fast_GET_ITEM(buffers.get(), i)));
+    if (PyErr_Occurred())
+        throw_current();
+    return answer;
+}
+
+} // namespace xcores::cpython

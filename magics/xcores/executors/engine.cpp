@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <xcores/executors/engine.hpp>
+
+#include <Python.h>
+
+#include <xcores/executors/in_process.hpp>
+#include <xcores/os/clock.hpp>
+#include <xcores/os/machine.hpp>
+
+namespace xcores::executors {
+
+engine::engine(python_description python) {
+    const auto description = std::make_shared<const python_description>(std::move(python));
+    const std::shared_ptr<const std::string> source(description, &description->worker_source);
+    pools_ = {std::make_shared<run::pool>([] { return make_thread_body(); }),
+              std::make_shared<run::pool>([source] { return make_subinterpreter_body(source); }),
+              std::make_shared<run::pool>([description] { return make_process_body(description); })};
+    environment_.python = std::string(Py_GetVersion(), std::string_view(Py_GetVersion()).find(' '));
+    environment_.platform = os::platform();
+    environment_.cpu = os::cpu_model();
+}
+
+std::shared_ptr<run::session> engine::start(run::plan what) {
+    auto environment = environment_;
+    environment.cores = os::usable_cores();
+    const auto pool = pools_.at(static_cast<std::size_t>(what.kind));
+    return run::session::start(std::move(what), pool, std::move(environment));
+}
+
+bool engine::shutdown(run::nanoseconds patience) {
+    std::vector<std::shared_ptr<run::worker>> leaving;
+    for (const auto& pool : pools_)
+        for (auto& one : pool->take_all())
+            leaving.push_back(std::move(one));
+    for (const auto& one : leaving)
+        one->retire();
+    const auto until = os::now() + patience;
+    bool all = true;
+    for (const auto& one : leaving)
+        all = one->wait_until_ended(std::max(until - os::now(), run::nanoseconds{0})) && all;
+    return all;
+}
+
+} // namespace xcores::executors

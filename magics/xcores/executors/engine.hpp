@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <array>
+#include <memory>
+#include <mutex>
+
+#include <xcores/executors/process.hpp>
+#include <xcores/run/session.hpp>
+
+namespace xcores::executors {
+
+/// The pools of warm workers, one a kind, and the way to run a plan on them.
+///
+/// - Thread: any.
+/// - GIL: called without any.
+class engine {
+public:
+    explicit engine(python_description);
+
+    /// Failure: std::system_error where the system refuses.
+    std::shared_ptr<run::session> start(run::plan);
+
+    /// Ends the idle workers. Failure: false when some did not end in time; they go on ending.
+    bool shutdown(run::nanoseconds patience);
+
+    /// What is known of the machine and of Python; `switch_interval` and `gil_disabled` are the caller's to tell.
+    model::environment_record& environment() noexcept { return environment_; }
+
+private:
+    std::array<std::shared_ptr<run::pool>, 3> pools_;
+    model::environment_record environment_;
+};
+
+} // namespace xcores::executors

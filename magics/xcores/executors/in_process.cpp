@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <xcores/executors/in_process.hpp>
+
+#include <optional>
+
+#include <unistd.h>
+
+#include <xcores/cpython/gil_probe.hpp>
+#include <xcores/cpython/thread_state.hpp>
+#include <xcores/cpython/worker_code.hpp>
+#include <xcores/executors/interrupter.hpp>
+#include <xcores/executors/measured.hpp>
+
+namespace xcores::executors {
+namespace {
+
+/// What threads and subinterpreters have in common: Python code on the worker's own thread.
+class in_process_body : public run::worker_body {
+public:
+    void prepare(const run::task& what, const run::output_sink& sink) final {
+        const cpython::attached inside(state_);
+        code_state_->requested = false;
+        connect(sink);
+        code_->prepare(what);
+    }
+
+    run::usage execute() final {
+        return measured(*probe_, [this] {
+            const cpython::attached inside(state_);
+            code_state_->executing = true;
+            if (code_state_->requested.exchange(false))
+                PyThreadState_SetAsyncExc(code_state_->thread_id, PyExc_KeyboardInterrupt);
+            code_->execute();
+            code_state_->executing = false;
+            PyThreadState_SetAsyncExc(code_state_->thread_id, nullptr); // one that came too late
+        });
+    }
+
+    run::reply collect() final {
+        const cpython::attached inside(state_);
+        return code_->collect();
+    }
+
+    void interrupt() noexcept final { interrupter_->request(code_state_); }
+    bool terminate() noexcept final { return false; } // a thread cannot be ended from outside
+    bool alive() const noexcept final { return true; }
+    run::probe* thread_probe() noexcept final { return probe_ ? &*probe_ : nullptr; }
+    run::gil_identity gil() const final { return {probe_->gil(), gil_name_}; }
+    std::int64_t process_id() const noexcept final { return ::getpid(); }
+    std::int64_t native_thread_id() const noexcept final { return probe_->native_thread_id(); }
+    bool shares_process() const noexcept final { return true; }
+
+protected:
+    virtual void connect(const run::output_sink& sink) = 0;
+
+    /// Attached, on the worker's thread.
+    void begin(PyThreadState* state, cpython::worker_code code, std::shared_ptr<interrupter> stopper,
+               std::string gil_name) {
+        state_ = state;
+        code_.emplace(std::move(code));
+        probe_.emplace(state);
+        code_state_->thread_id = PyThread_get_thread_ident();
+        interrupter_ = std::move(stopper);
+        gil_name_ = std::move(gil_name);
+    }
+
+    PyThreadState* state_ = nullptr;
+    std::optional<cpython::worker_code> code_;
+    std::optional<cpython::gil_probe> probe_;
+    std::shared_ptr<interrupter> interrupter_;
+    std::shared_ptr<running_code> code_state_ = std::make_shared<running_code>();
+
+private:
+    std::string gil_name_;
+};
+
+class thread_body final : public in_process_body {
+public:
+    explicit thread_body(std::shared_ptr<interrupter> stopper) : stopper_(std::move(stopper)) {}
+
+    void open() override {
+        auto* state = PyThreadState_New(PyInterpreterState_Main());
+        const cpython::attached inside(state);
+        begin(state, cpython::worker_code::imported(), stopper_, "main interpreter");
+    }
+    void close() noexcept override {
+        PyEval_RestoreThread(state_);
+        code_.reset();
+        PyThreadState_Clear(state_);
+        PyThreadState_DeleteCurrent();
+    }
+
+private:
+    void connect(const run::output_sink& sink) override { thread_output() = sink; }
+    std::shared_ptr<interrupter> stopper_;
+};
+
+class subinterpreter_body final : public in_process_body {
+public:
+    explicit subinterpreter_body(std::shared_ptr<const std::string> source) : source_(std::move(source)) {}
+
+    void open() override {
+        auto* creator = PyThreadState_New(PyInterpreterState_Main());
+        PyEval_RestoreThread(creator);
+        try {
+            create();
+        } catch (...) {
+            leave(creator);
+            throw;
+        }
+        PyEval_SaveThread(); // out of the new interpreter
+        PyEval_RestoreThread(creator);
+        leave(creator);
+    }
+    void close() noexcept override {
+        interrupter_->close();
+        PyEval_RestoreThread(state_);
+        code_.reset();
+        Py_EndInterpreter(state_);
+    }
+
+private:
+    static void leave(PyThreadState* creator) noexcept {
+        PyThreadState_Clear(creator);
+        PyThreadState_DeleteCurrent();
+    }
+
+    // Attached to the main interpreter before; afterwards to the new one, or, on failure, to the main one again.
+    void create() {
+        const PyInterpreterConfig isolated = {
+            .use_main_obmalloc = 0,
+            .allow_fork = 0,
+            .allow_exec = 0,
+            .allow_threads = 1,
+            .allow_daemon_threads = 0,
+            .check_multi_interp_extensions = 1,
+            .gil = PyInterpreterConfig_OWN_GIL,
+        };
+        auto* creator = PyThreadState_Get();
+        PyThreadState* state = nullptr;
+        const auto status = Py_NewInterpreterFromConfig(&state, &isolated);
+        if (PyStatus_Exception(status))
+            throw std::runtime_error(std::string("no new interpreter: ") +
+                                     (status.err_msg ? status.err_msg : "no reason given"));
+        auto* interpreter = PyThreadState_GetInterpreter(state);
+        try {
+            auto code = cpython::worker_code::from_source(*source_, "subinterp", &write_);
+            begin(state, std::move(code), std::make_shared<interrupter>(interpreter),
+                  "interpreter " + std::to_string(PyInterpreterState_GetID(interpreter)));
+        } catch (...) {
+            Py_EndInterpreter(state);
+            PyEval_RestoreThread(creator);
+            throw;
+        }
+    }
+
+    void connect(const run::output_sink& sink) override {
+        const std::lock_guard lock(sink_mutex_);
+        sink_ = sink;
+    }
+
+    std::shared_ptr<const std::string> source_;
+    std::mutex sink_mutex_; ///< the cell's own threads write too
+    run::output_sink sink_;
+    cpython::writer write_ = [this](run::stream from, std::string_view text) {
+        const std::lock_guard lock(sink_mutex_);
+        if (sink_)
+            sink_(from, text);
+    };
+};
+
+} // namespace
+
+run::output_sink& thread_output() noexcept {
+    thread_local run::output_sink sink;
+    return sink;
+}
+
+std::unique_ptr<run::worker_body> make_thread_body() {
+    static const auto stopper = std::make_shared<interrupter>(PyInterpreterState_Main());
+    return std::make_unique<thread_body>(stopper);
+}
+
+std::unique_ptr<run::worker_body> make_subinterpreter_body(std::shared_ptr<const std::string> worker_source) {
+    return std::make_unique<subinterpreter_body>(std::move(worker_source));
+}
+
+} // namespace xcores::executors

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <xcores/cpython/gil_probe.hpp>
+#include <xcores/os/clock.hpp>
+#include <xcores/os/thread_probe.hpp>
+#include <xcores/run/worker_body.hpp>
+
+namespace xcores::executors {
+
+template <typename T>
+std::optional<T> difference(const std::optional<T>& after, const std::optional<T>& before) {
+    return after && before ? std::optional<T>(*after - *before) : std::nullopt;
+}
+
+/// Runs `code` on the calling thread, without a GIL held, between exact readings.
+template <typename Code>
+run::usage measured(const cpython::gil_probe& probe, Code&& code) {
+    run::usage used;
+    const auto before = os::totals_of_this_thread();
+    used.handovers_before = probe.handovers();
+    const auto start = os::now();
+    code();
+    used.run = model::interval{start, os::now()};
+    used.handovers_after = probe.handovers();
+    const auto after = os::totals_of_this_thread();
+    used.cpu = after.cpu - before.cpu;
+    used.queue_wait = difference(after.queue_wait, before.queue_wait);
+    used.voluntary_switches = difference(after.voluntary_switches, before.voluntary_switches);
+    used.involuntary_switches = difference(after.involuntary_switches, before.involuntary_switches);
+    return used;
+}
+
+} // namespace xcores::executors

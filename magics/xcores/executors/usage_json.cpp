@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <xcores/executors/usage_json.hpp>
+
+#include <optional>
+
+namespace xcores::executors {
+namespace {
+
+using nlohmann::json;
+using std::chrono::nanoseconds;
+
+template <typename T>
+json value_of(const std::optional<T>& value) {
+    return value ? json(*value) : json();
+}
+
+json value_of(const std::optional<nanoseconds>& value) {
+    return value ? json(value->count()) : json();
+}
+
+template <typename T>
+std::optional<T> read(const json& fields, const char* key) {
+    const auto& value = fields.at(key);
+    return value.is_null() ? std::nullopt : std::optional<T>(value.get<T>());
+}
+
+std::optional<nanoseconds> read_time(const json& fields, const char* key) {
+    const auto value = read<std::int64_t>(fields, key);
+    return value ? std::optional(nanoseconds{*value}) : std::nullopt;
+}
+
+} // namespace
+
+json to_fields(const run::usage& used, const run::reply& answer) {
+    json fields = {{"run_start", used.run ? json(used.run->start.count()) : json()},
+                   {"run_end", used.run ? json(used.run->end.count()) : json()},
+                   {"cpu", value_of(used.cpu)},
+                   {"queue_wait", value_of(used.queue_wait)},
+                   {"voluntary", value_of(used.voluntary_switches)},
+                   {"involuntary", value_of(used.involuntary_switches)},
+                   {"memory", value_of(used.memory_bytes)},
+                   {"handovers_before", value_of(used.handovers_before)},
+                   {"handovers_after", value_of(used.handovers_after)},
+                   {"outcome", answer.how.kind},
+                   {"type", answer.how.type},
+                   {"message", answer.how.message},
+                   {"traceback", answer.how.traceback},
+                   {"code", value_of(answer.how.code)},
+                   {"summary", answer.summary},
+                   {"sampling", nullptr}};
+    if (const auto& sampling = used.sampling)
+        fields["sampling"] = {{"period", sampling->period.count()},
+                              {"ticks", sampling->ticks},
+                              {"missed", sampling->missed},
+                              {"cost", sampling->cost.count()},
+                              {"latest", value_of(sampling->latest)}};
+    return fields;
+}
+
+run::usage usage_from(const json& fields) {
+    run::usage used;
+    const auto start = read_time(fields, "run_start");
+    const auto end = read_time(fields, "run_end");
+    if (start && end)
+        used.run = model::interval{*start, *end};
+    used.cpu = read_time(fields, "cpu");
+    used.queue_wait = read_time(fields, "queue_wait");
+    used.voluntary_switches = read<std::int64_t>(fields, "voluntary");
+    used.involuntary_switches = read<std::int64_t>(fields, "involuntary");
+    used.memory_bytes = read<std::int64_t>(fields, "memory");
+    used.handovers_before = read<std::uint64_t>(fields, "handovers_before");
+    used.handovers_after = read<std::uint64_t>(fields, "handovers_after");
+    if (const auto& sampling = fields.at("sampling"); !sampling.is_null())
+        used.sampling = model::sampling_record{
+            nanoseconds{sampling.at("period").get<std::int64_t>()}, sampling.at("ticks"), sampling.at("missed"),
+            nanoseconds{sampling.at("cost").get<std::int64_t>()}, read_time(sampling, "latest")};
+    return used;
+}
+
+run::reply reply_from(const json& fields) {
+    run::reply answer;
+    answer.how.kind = fields.at("outcome");
+    answer.how.type = fields.at("type");
+    answer.how.message = fields.at("message");
+    answer.how.traceback = fields.at("traceback");
+    answer.how.code = read<int>(fields, "code");
+    answer.summary = fields.at("summary");
+    return answer;
+}
+
+} // namespace xcores::executors

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <xcores/os/machine.hpp>
+
+#include <cstdio>
+#include <fstream>
+#include <thread>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <xcores/os/fd.hpp>
+
+namespace xcores::os {
+
+std::vector<int> usable_cores() {
+    std::vector<int> cores;
+    // The set's size must be at least the kernel's, which is not told beforehand: grow until it fits.
+    for (int slots = 1024; slots <= 1 << 20; slots *= 2) {
+        cpu_set_t* set = CPU_ALLOC(static_cast<size_t>(slots));
+        const auto bytes = CPU_ALLOC_SIZE(static_cast<size_t>(slots));
+        const bool fits = sched_getaffinity(0, bytes, set) == 0;
+        for (int core = 0; fits && core < slots; ++core)
+            if (CPU_ISSET_S(static_cast<size_t>(core), bytes, set))
+                cores.push_back(core);
+        CPU_FREE(set);
+        if (fits)
+            break;
+    }
+    if (cores.empty())
+        for (unsigned core = 0; core < std::max(1U, std::thread::hardware_concurrency()); ++core)
+            cores.push_back(static_cast<int>(core));
+    return cores;
+}
+
+std::string cpu_model() {
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);)
+        if (line.starts_with("model name"))
+            if (const auto at = line.find(": "); at != std::string::npos)
+                return line.substr(at + 2);
+    return {};
+}
+
+std::string platform() {
+    utsname names{};
+    if (uname(&names) != 0)
+        return "unknown";
+    return std::string(names.sysname) + " " + names.release + " " + names.machine;
+}
+
+std::optional<std::int64_t> resident_bytes() noexcept {
+    const unique_fd file(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
+    char text[96];
+    const auto size = file ? ::read(file.get(), text, sizeof text - 1) : -1;
+    if (size <= 0)
+        return std::nullopt;
+    text[size] = 0;
+    long long total = 0;
+    long long resident = 0;
+    if (std::sscanf(text, "%lld %lld", &total, &resident) != 2)
+        return std::nullopt;
+    return resident * sysconf(_SC_PAGESIZE);
+}
+
+} // namespace xcores::os

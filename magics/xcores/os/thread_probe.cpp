@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <xcores/os/thread_probe.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
+
+namespace xcores::os {
+namespace {
+
+const volatile std::uint32_t* core_field() noexcept {
+    if (__rseq_size == 0) // glibc did not register it: an old kernel, or switched off by a tunable
+        return nullptr;
+    const auto* area = static_cast<const char*>(__builtin_thread_pointer()) + __rseq_offset;
+    return &reinterpret_cast<const volatile struct rseq*>(area)->cpu_id;
+}
+
+} // namespace
+
+thread_probe::thread_probe() noexcept : core_(core_field()), native_id_(::syscall(SYS_gettid)) {
+    if (pthread_getcpuclockid(pthread_self(), &clock_) != 0)
+        clock_ = -1;
+    const auto path = "/proc/self/task/" + std::to_string(native_id_) + "/syscall";
+    system_call_ = unique_fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+}
+
+int thread_probe::core() const noexcept {
+    if (!core_)
+        return -1;
+    const auto core = static_cast<int>(*core_);
+    return core < 0 ? -1 : core;
+}
+
+nanoseconds thread_probe::cpu_time() const noexcept {
+    return read_clock(clock_);
+}
+
+thread_probe::situation thread_probe::look() const noexcept {
+    char text[256];
+    const auto size = system_call_ ? ::pread(system_call_.get(), text, sizeof text - 1, 0) : -1;
+    if (size <= 0)
+        return {};
+    text[size] = 0;
+    if (std::strncmp(text, "running", 7) == 0)
+        return {activity::runnable, 0};
+    char* rest = nullptr;
+    const long number = std::strtol(text, &rest, 10);
+    const auto first = std::strtoul(rest, nullptr, 16);
+    return {activity::in_system_call, number == SYS_futex ? first : 0};
+}
+
+thread_totals totals_of_this_thread() noexcept {
+    thread_totals totals;
+    totals.cpu = thread_cpu_time();
+    rusage usage{};
+    if (getrusage(RUSAGE_THREAD, &usage) == 0) {
+        totals.voluntary_switches = usage.ru_nvcsw;
+        totals.involuntary_switches = usage.ru_nivcsw;
+    }
+    const unique_fd file(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC));
+    char text[96];
+    const auto size = file ? ::read(file.get(), text, sizeof text - 1) : -1;
+    if (size > 0) {
+        text[size] = 0;
+        long long on_core = 0;
+        long long waited = 0;
+        if (std::sscanf(text, "%lld %lld", &on_core, &waited) == 2)
+            totals.queue_wait = nanoseconds{waited};
+    }
+    return totals;
+}
+
+void block_signals_on_this_thread() noexcept {
+    sigset_t all;
+    sigfillset(&all);
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) // these are about this very thread
+        sigdelset(&all, own);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+void name_this_thread(const char* name) noexcept {
+    char kept[16] = {};
+    std::strncpy(kept, name, sizeof kept - 1);
+    pthread_setname_np(pthread_self(), kept);
+}
+
+} // namespace xcores::os

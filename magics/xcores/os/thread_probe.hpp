@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include <xcores/os/clock.hpp>
+#include <xcores/os/fd.hpp>
+
+namespace xcores::os {
+
+/// Looks at one thread of this process from another one, without stopping it.
+///
+/// - Thread: make it on the thread that is to be looked at; read it from any one thread.
+/// - Lifetime: that thread must outlive the last read.
+/// - Failure: what the system does not tell is unknown (-1, nullopt); nothing throws.
+class thread_probe {
+public:
+    thread_probe() noexcept;
+
+    std::int64_t native_id() const noexcept { return native_id_; }
+    int core() const noexcept;             ///< from the thread's rseq area, which the kernel keeps: no system call
+    nanoseconds cpu_time() const noexcept; ///< one system call; -1 ns when unknown
+
+    enum class activity { unknown, runnable, in_system_call };
+    struct situation {
+        activity what = activity::unknown;
+        std::uintptr_t futex = 0; ///< in_system_call: the address waited on when the call is futex, else 0
+    };
+    situation look() const noexcept; ///< one pread of /proc/self/task/TID/syscall
+
+private:
+    const volatile std::uint32_t* core_ = nullptr;
+    clockid_t clock_{};
+    std::int64_t native_id_ = 0;
+    unique_fd system_call_;
+};
+
+/// Exact totals of the calling thread since it began.
+struct thread_totals {
+    nanoseconds cpu{};
+    std::optional<nanoseconds> queue_wait;
+    std::optional<std::int64_t> voluntary_switches;
+    std::optional<std::int64_t> involuntary_switches;
+};
+thread_totals totals_of_this_thread() noexcept;
+
+/// Makes the calling thread deaf to signals meant for the process, so that they reach the main thread. For threads of
+/// ours.
+void block_signals_on_this_thread() noexcept;
+
+void name_this_thread(const char* name) noexcept; ///< at most 15 bytes are kept
+
+} // namespace xcores::os

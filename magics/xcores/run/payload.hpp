@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace xcores::run {
+
+/// Bytes that somebody else owns and keeps alive as long as `owner` exists.
+struct buffer {
+    const std::byte* data = nullptr;
+    std::size_t size = 0;
+    std::shared_ptr<const void> owner;
+};
+
+/// What goes into a worker and comes back: opaque here. Buffers are never copied within a process.
+struct payload {
+    std::string data;
+    std::vector<buffer> buffers;
+};
+
+} // namespace xcores::run

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <xcores/model/report.hpp>
+
+namespace xcores::run {
+
+using std::chrono::nanoseconds;
+
+/// What the sampler asks about one worker's thread.
+///
+/// - Thread: called on the sampler's thread only, while the worker runs.
+/// - GIL: never takes one.
+/// - Failure: says unknown; nothing throws, nothing allocates.
+class probe {
+public:
+    virtual ~probe() = default;
+
+    struct reading {
+        nanoseconds cpu{-1}; ///< CPU time since some fixed moment; negative: unknown
+        int core = -1;       ///< where it runs or last ran
+        model::gil_state gil = model::gil_state::unknown;
+    };
+    virtual reading read() noexcept = 0;
+
+    /// Dearer, so asked only about a thread that does not hold its GIL or made no progress. `waiting_core` means
+    /// "runnable": whether it really waits for a core is for the caller, who knows the progress it made.
+    virtual model::thread_state situation() noexcept = 0;
+};
+
+} // namespace xcores::run

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <xcores/model/report.hpp>
+
+namespace xcores::run {
+
+using std::chrono::nanoseconds;
+
+/// The samples of one worker, run-length encoded, of a fixed size however long the run: when it is full, every second
+/// sample is forgotten, as if it had been sampled at half the rate. Plain data, so that it may lie in memory shared
+/// with a process.
+///
+/// - Thread: one writer (the sampler); readers anywhere, also in another process (a sequence lock).
+class sample_log {
+public:
+    static constexpr std::size_t capacity = 30000; ///< 720 kB, touched as it fills
+
+    void clear() noexcept;
+
+    /// The sample taken at `end` holds for the time since the last one; `start` tells it where there was none.
+    void append(nanoseconds start, nanoseconds end, model::thread_state, model::gil_state, int core) noexcept;
+
+    /// The newest spans, `most` at most, with `origin` taken from their times.
+    std::vector<model::span> spans(nanoseconds origin, std::size_t most = capacity) const;
+
+private:
+    struct entry {
+        std::int64_t start_ns;
+        std::int64_t end_ns;
+        std::int32_t core;
+        model::thread_state state;
+        model::gil_state gil;
+    };
+    void push(const entry&) noexcept;
+    void halve() noexcept;
+
+    std::atomic<std::uint64_t> sequence_; ///< odd while being written
+    std::uint64_t ticks_;                 ///< samples offered
+    std::uint64_t stride_;                ///< one of so many is kept; 0 after zeroed memory means 1
+    std::uint64_t count_;
+    entry entries_[capacity];
+};
+
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+} // namespace xcores::run

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <xcores/run/sampler.hpp>
+
+#include <algorithm>
+
+#include <sys/prctl.h>
+
+#include <xcores/os/clock.hpp>
+#include <xcores/os/thread_probe.hpp>
+
+namespace xcores::run {
+
+using model::gil_state;
+using model::thread_state;
+
+bool judge::on_core(nanoseconds progress, nanoseconds elapsed) noexcept {
+    // A thread that has only just become runnable made little progress, yet it is on a core if it made any.
+    const bool on = credit_ >= elapsed / 2 || (!was_runnable_ && progress > nanoseconds{0});
+    if (on)
+        credit_ -= elapsed;
+    credit_ = std::clamp(credit_, -elapsed, elapsed);
+    return on;
+}
+
+judge::verdict judge::operator()(probe& what, nanoseconds elapsed) noexcept {
+    const auto now = what.read();
+    verdict result{thread_state::unknown, now.gil, now.core};
+    const bool known = now.cpu >= nanoseconds{0} && cpu_ >= nanoseconds{0};
+    const auto progress = known ? now.cpu - cpu_ : nanoseconds{0};
+    cpu_ = now.cpu;
+    if (!known)
+        return result;
+    credit_ += progress;
+    const bool holds = now.gil == gil_state::held;
+    if (!holds || progress == nanoseconds{0}) {
+        const auto situation = what.situation();
+        if (situation != thread_state::waiting_core) { // it is off core of its own will, or nothing is known
+            result.state = situation;
+            credit_ = std::clamp(credit_, -elapsed, elapsed);
+            was_runnable_ = false;
+            return result;
+        }
+    }
+    result.state = on_core(progress, elapsed) ? thread_state::running : thread_state::waiting_core;
+    was_runnable_ = true;
+    return result;
+}
+
+sampler::sampler(nanoseconds period) : period_(period) {
+    record_.period = period;
+    thread_ = std::jthread([this](const std::stop_token& stop) { loop(stop); });
+}
+
+sampler::~sampler() = default;
+
+void sampler::add(probe& what, sample_log& log) {
+    const std::lock_guard lock(mutex_);
+    log.clear();
+    entries_.push_back({&what, &log, {}, os::now()});
+    entries_.back().judgement(what, nanoseconds{0});
+}
+
+void sampler::remove(probe& what) noexcept {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(entries_, [&](const entry& one) { return one.what == &what; });
+}
+
+model::sampling_record sampler::record() const {
+    const std::lock_guard lock(mutex_);
+    return record_;
+}
+
+void sampler::loop(const std::stop_token& stop) noexcept {
+    os::block_signals_on_this_thread();
+    os::name_this_thread("xcores sampler");
+    prctl(PR_SET_TIMERSLACK, 1000UL); // ns; the default of 50 us would be 5 % of a tick
+    auto due = os::now() + period_;
+    while (!stop.stop_requested()) {
+        const timespec at{std::chrono::duration_cast<std::chrono::seconds>(due).count(),
+                          (due % std::chrono::seconds{1}).count()};
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr);
+        const auto time = os::now();
+        look(time);
+        const auto late = time - due;
+        const auto missed = late / period_;
+        due += (missed + 1) * period_;
+        const std::lock_guard lock(mutex_);
+        ++record_.ticks;
+        record_.missed += missed;
+        record_.latest = std::max(record_.latest.value_or(nanoseconds{0}), late);
+        record_.cost = os::thread_cpu_time();
+    }
+}
+
+void sampler::look(nanoseconds time) noexcept {
+    const std::lock_guard lock(mutex_);
+    for (auto& one : entries_) {
+        const auto elapsed = time - one.last;
+        if (elapsed <= nanoseconds{0})
+            continue;
+        const auto seen = one.judgement(*one.what, elapsed);
+        one.log->append(one.last, time, seen.state, seen.gil, seen.core);
+        one.last = time;
+    }
+}
+
+} // namespace xcores::run

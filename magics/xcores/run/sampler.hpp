@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <xcores/model/report.hpp>
+#include <xcores/run/probe.hpp>
+#include <xcores/run/sample_log.hpp>
+
+namespace xcores::run {
+
+/// What one sample says, from a reading and the progress since the last one. Pure, so that it can be tested by itself.
+class judge {
+public:
+    struct verdict {
+        model::thread_state state = model::thread_state::unknown;
+        model::gil_state gil = model::gil_state::unknown;
+        int core = -1;
+    };
+    /// `elapsed`: since the last call. The first call only takes bearings and says unknown.
+    verdict operator()(probe&, nanoseconds elapsed) noexcept;
+
+private:
+    bool on_core(nanoseconds progress, nanoseconds elapsed) noexcept;
+
+    nanoseconds cpu_{-1};
+    nanoseconds credit_{}; ///< CPU time seen and not yet shown: keeps the sum of samples true to the CPU clock
+    bool was_runnable_ = false;
+};
+
+/// Looks at the registered workers at a fixed rate, on a thread of its own, and writes what it sees into their logs.
+///
+/// - GIL: never takes one. Allocates nothing between add() and remove().
+/// - Lifetime: a probe and its log must live until remove() returns, which waits for a look in progress.
+class sampler {
+public:
+    explicit sampler(nanoseconds period);
+    ~sampler(); ///< stops; all workers must have been removed
+    sampler(const sampler&) = delete;
+    sampler& operator=(const sampler&) = delete;
+
+    /// Thread: any.
+    void add(probe&, sample_log&);
+    void remove(probe&) noexcept;
+
+    model::sampling_record record() const;
+
+private:
+    struct entry {
+        probe* what;
+        sample_log* log;
+        judge judgement;
+        nanoseconds last;
+    };
+    void loop(const std::stop_token&) noexcept;
+    void look(nanoseconds time) noexcept;
+
+    nanoseconds period_;
+    mutable std::mutex mutex_;
+    std::vector<entry> entries_;
+    model::sampling_record record_;
+    std::jthread thread_;
+};
+
+} // namespace xcores::run

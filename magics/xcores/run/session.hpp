@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <xcores/model/report.hpp>
+#include <xcores/os/event.hpp>
+#include <xcores/run/gate.hpp>
+#include <xcores/run/sampler.hpp>
+#include <xcores/run/worker.hpp>
+
+namespace xcores::run {
+
+/// One cell on N workers, as a plain value.
+struct plan {
+    model::worker_kind kind = model::worker_kind::threads;
+    std::vector<std::shared_ptr<const payload>> inputs;       ///< one a worker
+    std::optional<nanoseconds> timeout;                       ///< for the whole run, from its start
+    nanoseconds sample_period = std::chrono::milliseconds{1}; ///< zero: not sampled
+    /// How long a worker that was asked to stop may take before it is ended by force or left behind.
+    nanoseconds grace = std::chrono::milliseconds{400};
+};
+
+enum class stop_reason : std::uint8_t { none, interrupt, timeout };
+
+struct output_chunk {
+    int worker = 0;
+    stream from = stream::standard_output;
+    std::string text;
+};
+
+/// Runs a plan on workers of a pool and keeps what happened: plan + workers + sampler -> report.
+///
+/// - Thread: any; wait() on one at a time, and it is wait() that watches the time limits.
+/// - GIL: called without any.
+/// - Lifetime: shared with its workers, so it may be dropped at any moment; what still runs goes on to its end.
+/// - Failure: what happens to a worker is data in the report; only start() throws (std::system_error).
+class session : public std::enable_shared_from_this<session> {
+public:
+    static std::shared_ptr<session> start(plan, std::shared_ptr<pool>, model::environment_record);
+
+    enum class wake { finished, output, timed_out, signalled };
+    /// Returns when all is over, when there is new output (not more often than every 50 ms), when a signal was handled
+    /// on the calling thread, or after `time`.
+    wake wait(nanoseconds time);
+
+    std::vector<output_chunk> take_output();
+
+    /// Asks the workers that have not ended to stop; a worker that does not within plan::grace is ended or abandoned.
+    void stop(stop_reason);
+
+    enum class detail { whole, recent };
+    model::report report(detail = detail::whole) const;
+
+    /// What a worker sent back; null before it has ended and when it sent nothing.
+    std::shared_ptr<const payload> output(int worker) const;
+
+private:
+    enum class phase : std::uint8_t { waiting, opening, receiving, ready, executing, sending, leaving, ended };
+    struct slot {
+        std::shared_ptr<worker> by;
+        phase now = phase::waiting;
+        bool cold = false;
+        bool registered = false;
+        model::worker_record record;
+        gil_identity gil;
+        usage used;
+        std::unique_ptr<sample_log> log; ///< for bodies that our sampler looks at
+        std::vector<model::span> spans;
+        std::shared_ptr<const payload> output;
+    };
+
+    session(plan, std::shared_ptr<pool>, model::environment_record);
+    void work(int index, worker&) noexcept;
+    bool receive(slot&, int index, worker&);
+    void arrive();
+    void attribute_memory();
+    void end(slot&, int index, worker&, reply);
+    void close(slot&) noexcept;
+    void enforce_limits();
+    void abandon(slot&);
+    model::outcome stopped(std::string message) const;
+    nanoseconds since_start() const;
+    void mark(slot&, phase);
+    void fill_gils(model::report&) const;
+    void fill_sampling(model::report&) const;
+
+    const plan plan_;
+    const std::shared_ptr<pool> pool_;
+    const model::environment_record environment_;
+    const nanoseconds start_;
+    gate gate_;
+    os::event event_;
+    std::unique_ptr<sampler> sampler_;
+
+    mutable std::mutex mutex_; ///< guards what follows
+    std::vector<slot> slots_;
+    std::vector<output_chunk> output_;
+    std::optional<std::int64_t> memory_before_;
+    int unfinished_ = 0;
+    stop_reason stopping_ = stop_reason::none;
+    std::optional<nanoseconds> force_at_;
+    std::optional<nanoseconds> finished_at_;
+    nanoseconds output_told_at_{};
+};
+
+} // namespace xcores::run

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <xcores/model/report.hpp>
+#include <xcores/run/payload.hpp>
+#include <xcores/run/probe.hpp>
+#include <xcores/run/sample_log.hpp>
+
+namespace xcores::run {
+
+/// What one worker is asked to do.
+struct task {
+    int index = 0;
+    int workers = 1;
+    std::shared_ptr<const payload> input;
+    nanoseconds sample_period{}; ///< zero: not sampled
+};
+
+enum class stream : std::uint8_t { standard_output = 1, standard_error = 2 };
+
+/// Where a worker's output goes. Thread: any. Must not block for long.
+using output_sink = std::function<void(stream, std::string_view)>;
+
+/// Exact figures of one run in one worker; what is unknown stays empty.
+struct usage {
+    std::optional<model::interval> run; ///< on the monotonic clock
+    std::optional<nanoseconds> cpu;
+    std::optional<nanoseconds> queue_wait;
+    std::optional<std::int64_t> voluntary_switches;
+    std::optional<std::int64_t> involuntary_switches;
+    std::optional<std::int64_t> memory_bytes;
+    std::optional<std::uint64_t> handovers_before; ///< the GIL's own counter
+    std::optional<std::uint64_t> handovers_after;
+    std::optional<model::sampling_record> sampling; ///< of a sampler of its own
+};
+
+struct reply {
+    model::outcome how;
+    std::string summary;
+    payload output;
+};
+
+/// Which GIL a worker runs under: workers with the same `identity` share one.
+struct gil_identity {
+    std::uintptr_t identity = 0;
+    std::string name;
+};
+
+/// What differs between the kinds of workers: a place where code runs. It knows nothing of sessions, pools or pictures.
+///
+/// - Thread: open, prepare, execute, collect and close are called on the worker's own thread, in that order (the middle
+/// three
+///   once per task); interrupt and terminate on any other thread at any time; the rest when no task is under way.
+/// - GIL: called without any.
+/// - Failure: open() and prepare() throw std::exception with the reason. execute() and collect() turn everything that
+/// the user's code does
+///   into the reply.
+class worker_body {
+public:
+    virtual ~worker_body() = default;
+
+    virtual void open() = 0;
+    virtual void prepare(const task&, const output_sink&) = 0;
+    virtual usage execute() = 0;
+    virtual reply collect() = 0;
+    virtual void close() noexcept = 0;
+
+    /// Asks the running code to stop (KeyboardInterrupt). Returns at once.
+    virtual void interrupt() noexcept = 0;
+    /// Ends the worker by force. False: that cannot be done to this kind, and it must be left behind.
+    virtual bool terminate() noexcept = 0;
+
+    virtual bool alive() const noexcept = 0;                   ///< may be given another task
+    virtual probe* thread_probe() noexcept { return nullptr; } ///< for the caller's sampler; null: it samples itself
+    virtual const sample_log* samples() const noexcept { return nullptr; } ///< of a body that samples itself
+    virtual gil_identity gil() const = 0;
+    virtual std::int64_t process_id() const noexcept = 0;
+    virtual std::int64_t native_thread_id() const noexcept = 0;
+    /// Memory is told by usage; otherwise it is the growth of this process while workers open.
+    virtual bool shares_process() const noexcept = 0;
+};
+
+} // namespace xcores::run
