@@ -12,7 +12,7 @@ namespace {
 // From which share of the run time on something is what the sentence is about.
 constexpr double notable = 0.15;
 constexpr double mostly = 0.5;
-constexpr double nearly_all_cores = 0.75;
+constexpr double nearly_all = 0.8;
 
 std::string noun(worker_kind kind, std::ptrdiff_t number) {
     switch (kind) {
@@ -43,7 +43,7 @@ struct range {
 /// Everything that the sentence may be about, as shares of the run time of the workers that ran.
 struct figures {
     std::ptrdiff_t ran = 0;
-    nanoseconds shortest = nanoseconds::max();
+    nanoseconds shortest = nanoseconds::max(); ///< among those that returned
     nanoseconds longest{};
     nanoseconds sampled{};
     double running = 0;
@@ -75,8 +75,10 @@ figures figures_of(const report& from) {
             continue;
         const state_times times = times_of(worker);
         ++all.ran;
-        all.shortest = std::min(all.shortest, worker.run->length());
-        all.longest = std::max(all.longest, worker.run->length());
+        if (worker.how.kind == outcome_kind::returned) {
+            all.shortest = std::min(all.shortest, worker.run->length());
+            all.longest = std::max(all.longest, worker.run->length());
+        }
         all.gil_waits.include(ratio(times.waiting_gil, times.sampled));
         all.core_waits.include(core_wait_of(worker, times));
         all.waiting_core += core_wait_of(worker, times);
@@ -125,7 +127,7 @@ std::string short_of_cores(const report& from, const figures& all, const totals&
     const std::string waited = waits(all.core_waits, all.ran, "a core");
     if (cores > 0 && cores < all.ran)
         return " shared " + count(cores) + (cores == 1 ? " core: " : " cores: ") + busy(sum) + "; " + waited;
-    return ": " + busy(sum) + "; " + waited + ", which something else was using";
+    return ": " + busy(sum) + "; " + waited + (cores > 0 ? ", though there are " + count(cores) : "");
 }
 
 std::string side_by_side(const report& from, const figures& all, const totals& sum) {
@@ -134,13 +136,13 @@ std::string side_by_side(const report& from, const figures& all, const totals& s
         how = ", with no GIL in this Python";
     else if (from.kind == worker_kind::threads && all.without_gil >= mostly)
         how = ", " + percent(all.without_gil) + " of their running time without the GIL";
-    return " ran side by side" + how + ": " + busy(sum);
+    std::string text = " ran side by side" + how + ": " + busy(sum);
+    if (all.longest > all.shortest * 2)
+        text += "; uneven, the shortest took " + duration(all.shortest) + " and the longest " + duration(all.longest);
+    return text;
 }
 
 std::string mixture(const figures& all, const totals& sum) {
-    if (all.ran > 1 && all.longest > all.shortest * 2)
-        return ": " + busy(sum) + "; uneven, the shortest ran " + duration(all.shortest) + " and the longest " +
-               duration(all.longest);
     return ": " + busy(sum) + "; " + percent(all.running) + " of the time running, " + percent(all.waiting_gil) +
            " waiting for the GIL, " + percent(all.blocked) + " asleep or waiting for I/O or a lock";
 }
@@ -158,7 +160,7 @@ std::string happened(const report& from, const figures& all, const totals& sum) 
         return short_of_cores(from, all, sum);
     if (all.ran == 1)
         return " ran alone: " + busy(sum);
-    if (sum.cores_busy && *sum.cores_busy >= nearly_all_cores * sum.speedup_bound)
+    if (all.running >= nearly_all)
         return side_by_side(from, all, sum);
     return mixture(all, sum);
 }
@@ -170,13 +172,13 @@ std::string verb(const outcome& how) {
     case outcome_kind::exited:
         return how.code ? "exited with code " + count(*how.code) : "exited";
     case outcome_kind::crashed:
-        return how.message.empty() ? "crashed" : "crashed (" + how.message + ")";
+        return how.message.empty() ? "crashed" : "crashed: " + how.message;
     case outcome_kind::timed_out:
         return "ran out of time";
     case outcome_kind::interrupted:
         return std::string("stopped when interrupted");
     case outcome_kind::failed:
-        return how.message.empty() ? "could not run" : "could not run (" + how.message + ")";
+        return how.message.empty() ? "failed" : "failed: " + how.message;
     case outcome_kind::pending:
     case outcome_kind::returned:
         break;

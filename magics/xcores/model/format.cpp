@@ -48,6 +48,17 @@ std::string duration(std::optional<std::chrono::nanoseconds> time) {
     return time ? duration(*time) : std::string(unknown_text);
 }
 
+std::string round_duration(std::chrono::nanoseconds time) {
+    std::string text = duration(time);
+    const std::size_t point = text.find('.');
+    if (point == std::string::npos)
+        return text;
+    const std::size_t unit = text.find(' ', point);
+    const std::size_t last = text.find_last_not_of('0', unit - 1);
+    text.erase(last == point ? point : last + 1, unit - (last == point ? point : last + 1));
+    return text;
+}
+
 std::string bytes(std::optional<std::int64_t> size) {
     if (!size)
         return std::string(unknown_text);

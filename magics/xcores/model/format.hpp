@@ -20,6 +20,9 @@ std::string fixed(double value, int places);
 std::string duration(std::chrono::nanoseconds);
 std::string duration(std::optional<std::chrono::nanoseconds>);
 
+/// For times that somebody chose: "1 ms", not "1.00 ms".
+std::string round_duration(std::chrono::nanoseconds);
+
 /// Decimal units: "512 B", "9.4 MB".
 std::string bytes(std::optional<std::int64_t>);
 

@@ -103,6 +103,7 @@ bool session::receive(slot& one, int index, worker& by) {
             return false;
         one.record.startup = model::interval{begin, since_start()};
     }
+    const auto begin = since_start();
     {
         const std::lock_guard lock(mutex_);
         if (one.now == phase::ended)
@@ -117,7 +118,6 @@ bool session::receive(slot& one, int index, worker& by) {
             one.registered = true;
         }
     }
-    const auto begin = since_start();
     const std::weak_ptr<session> self = weak_from_this();
     const auto sink = [self, index](stream from, std::string_view text) {
         const auto kept = self.lock();

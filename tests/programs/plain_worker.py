@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The Python half of a worker for the engine's own tests: runs the program whose name it is sent, and nothing else."""
+import sys
+
+
+def setup(kind):
+    import _xcores
+
+    class Stream:
+        def __init__(self, number):
+            self.number = number
+
+        def write(self, text):
+            _xcores.write(self.number, text)
+
+        def flush(self):
+            pass
+
+    sys.stdout, sys.stderr = Stream(1), Stream(2)
+
+
+class Job:
+    result = None
+    payload = b""
+    ending = ("returned", "", "", "", None)
+
+
+def prepare(data, buffers, index, workers):
+    job = Job()
+    job.name, job.index, job.workers, job.buffers = data.decode(), index, workers, buffers
+    if job.name == "refuse":
+        raise LookupError("no such data")
+    return job
+
+
+def answer(job):
+    job.payload = f"worker {job.index} of {job.workers}".encode()
+    return 42
+
+
+def fail(job):
+    raise ValueError("bad")
+
+
+def spin(job):
+    while True:
+        pass
+
+
+def stubborn(job):
+    import time
+
+    while True:
+        try:
+            time.sleep(3600)
+        except KeyboardInterrupt:
+            pass
+
+
+def chatter(job):
+    for line in range(20000):
+        print(f"line {line}")
+    print("done", file=sys.stderr)
+
+
+def work(job, seconds=0.05):
+    import time
+
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+def long_work(job):
+    work(job, 0.5)
+
+
+def sleep(job):
+    import time
+
+    time.sleep(0.3)
+
+
+def buffers(job):
+    job.payload = b"".join(bytes(one[:4]) for one in job.buffers)
+    return [len(one) for one in job.buffers]
+
+
+def hard_exit(job):
+    import os
+
+    os._exit(3)
+
+
+def segfault(job):
+    import ctypes
+
+    ctypes.string_at(0)
+
+
+def soft_exit(job):
+    raise SystemExit(5)
+
+
+programs = {"answer": answer, "raise": fail, "spin": spin, "stubborn": stubborn, "chatter": chatter, "work": work,
+            "long work": long_work, "sleep": sleep, "buffers": buffers, "hard exit": hard_exit, "segfault": segfault,
+            "soft exit": soft_exit}  # fmt: skip
+
+
+def execute(job):
+    try:
+        job.result = programs[job.name](job)
+    except KeyboardInterrupt:
+        job.ending = ("interrupted", "", "KeyboardInterrupt", "", None)
+    except SystemExit as end:
+        job.ending = ("exited", "", f"exit code {end.code}", "", end.code)
+    except Exception as error:
+        job.ending = ("raised", type(error).__name__, str(error), "", None)
+
+
+def collect(job):
+    return (*job.ending, "" if job.result is None else repr(job.result), job.payload, [])

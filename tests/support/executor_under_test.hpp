@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <xcores/run/session.hpp>
+
+/// What the contract suite needs of an executor: the fake one and the real ones provide it, each in its own test
+/// program.
+namespace xcores::test {
+
+/// Programs with known behaviour that every executor can run, by name:
+///   answer      its result is "42" and its payload "worker I of N"
+///   raise       raises ValueError("bad")
+///   refuse      cannot be prepared: "no such data"
+///   spin        runs for ever; can be interrupted
+///   stubborn    runs for ever; cannot be interrupted
+///   chatter     writes 20000 lines "line 0"…, to standard output, and "done" to standard error
+///   work        uses its core for about 50 ms of CPU time
+struct executor_under_test {
+    std::string name;
+    model::worker_kind kind;
+    std::shared_ptr<run::pool> pool;
+    bool can_terminate; ///< a stubborn worker can be ended by force
+};
+
+/// The executors of this test program.
+std::vector<std::string> executor_names();
+executor_under_test make_executor(const std::string& name);
+
+/// The input that makes a worker run the program called so.
+std::shared_ptr<const run::payload> program(const std::string& name);
+
+/// Starts one worker a program.
+std::shared_ptr<run::session> start(const executor_under_test&, const std::vector<std::string>& programs,
+                                    run::plan = {});
+
+/// Waits for the end, fetching output. Fails the test after 30 s.
+std::vector<run::output_chunk> finish(run::session&);
+
+/// Waits until all workers are as wished. Fails the test after 30 s.
+void wait_until(const run::session&, const std::function<bool(const model::worker_record&)>& wish);
+
+/// Every worker is in its program, so that an interrupt meets it there.
+inline bool runs(const model::worker_record& worker) {
+    return worker.run.has_value();
+}
+
+} // namespace xcores::test

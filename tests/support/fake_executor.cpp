@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// An executor without Python: the same programs in C++.
+#include <atomic>
+#include <stdexcept>
+#include <thread>
+
+#include <unistd.h>
+
+#include <xcores/os/clock.hpp>
+#include <xcores/os/thread_probe.hpp>
+
+#include "executor_under_test.hpp"
+
+namespace xcores::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class fake_probe final : public run::probe {
+public:
+    reading read() noexcept override { return {thread_.cpu_time(), thread_.core(), model::gil_state::unknown}; }
+    model::thread_state situation() noexcept override { return model::thread_state::waiting_core; }
+    std::int64_t native_id() const { return thread_.native_id(); }
+
+private:
+    os::thread_probe thread_;
+};
+
+class fake_body final : public run::worker_body {
+public:
+    void open() override { probe_ = std::make_unique<fake_probe>(); }
+
+    void prepare(const run::task& what, const run::output_sink& sink) override {
+        interrupted_ = false;
+        task_ = what;
+        sink_ = sink;
+        if (what.input->data == "refuse")
+            throw std::runtime_error("no such data");
+    }
+
+    run::usage execute() override {
+        run::usage used;
+        const auto start = os::now();
+        reply_ = {};
+        reply_.how.kind = model::outcome_kind::returned;
+        run_program(task_.input->data);
+        used.run = model::interval{start, os::now()};
+        return used;
+    }
+
+    run::reply collect() override { return std::move(reply_); }
+    void close() noexcept override {}
+    void interrupt() noexcept override { interrupted_ = true; }
+    bool terminate() noexcept override { return false; }
+    bool alive() const noexcept override { return true; }
+    run::probe* thread_probe() noexcept override { return probe_.get(); }
+    run::gil_identity gil() const override { return {}; }
+    std::int64_t process_id() const noexcept override { return ::getpid(); }
+    std::int64_t native_thread_id() const noexcept override { return probe_->native_id(); }
+    bool shares_process() const noexcept override { return true; }
+
+private:
+    void run_program(const std::string& name) {
+        using enum model::outcome_kind;
+        if (name == "answer") {
+            reply_.summary = "42";
+            reply_.output.data = "worker " + std::to_string(task_.index) + " of " + std::to_string(task_.workers);
+        } else if (name == "raise") {
+            reply_.how = {raised, "ValueError", "bad", "", std::nullopt, false};
+        } else if (name == "spin") {
+            while (!interrupted_)
+                std::this_thread::yield();
+            reply_.how = {interrupted, "", "KeyboardInterrupt", "", std::nullopt, false};
+        } else if (name == "stubborn") {
+            for (;;)
+                ::pause();
+        } else if (name == "chatter") {
+            for (int line = 0; line < 20000; ++line)
+                sink_(run::stream::standard_output, "line " + std::to_string(line) + "\n");
+            sink_(run::stream::standard_error, "done\n");
+        } else if (name == "work") {
+            const auto until = os::thread_cpu_time() + 50ms;
+            while (os::thread_cpu_time() < until) {
+            }
+        }
+    }
+
+    std::atomic<bool> interrupted_ = false;
+    std::unique_ptr<fake_probe> probe_;
+    run::task task_;
+    run::output_sink sink_;
+    run::reply reply_;
+};
+
+} // namespace
+
+std::vector<std::string> executor_names() {
+    return {"fake"};
+}
+
+executor_under_test make_executor(const std::string& name) {
+    return {name, model::worker_kind::threads,
+            std::make_shared<run::pool>([] { return std::make_unique<fake_body>(); }), false};
+}
+
+} // namespace xcores::test

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <memory>
+#include <random>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <xcores/run/sample_log.hpp>
+#include <xcores/run/sampler.hpp>
+
+using namespace xcores;
+using namespace std::chrono_literals;
+using model::gil_state;
+using model::nanoseconds;
+using model::thread_state;
+
+namespace {
+
+/// Says what the test tells it to.
+class scripted_probe final : public run::probe {
+public:
+    reading next;
+    thread_state why = thread_state::waiting_core;
+    reading read() noexcept override { return next; }
+    thread_state situation() noexcept override { return why; }
+};
+
+struct script {
+    scripted_probe probe;
+    run::judge judge;
+
+    explicit script(nanoseconds cpu = 0ns) {
+        probe.next = {cpu, 0, gil_state::not_held};
+        judge(probe, 0ns);
+    }
+    run::judge::verdict tick(nanoseconds progress, gil_state gil, thread_state why) {
+        probe.next.cpu += progress;
+        probe.next.gil = gil;
+        probe.why = why;
+        return judge(probe, 1ms);
+    }
+};
+
+} // namespace
+
+TEST_CASE("a thread that used its whole tick runs") {
+    script one;
+    CHECK(one.tick(1ms, gil_state::held, thread_state::waiting_core).state == thread_state::running);
+    CHECK(one.tick(1ms, gil_state::not_held, thread_state::waiting_core).state == thread_state::running);
+}
+
+TEST_CASE("a runnable thread without progress waits for a core, also when it holds the GIL") {
+    script one;
+    one.tick(1ms, gil_state::held, thread_state::waiting_core);
+    const auto seen = one.tick(0ms, gil_state::held, thread_state::waiting_core);
+    CHECK(seen.state == thread_state::waiting_core);
+    CHECK(seen.gil == gil_state::held);
+}
+
+TEST_CASE("a thread off core of its own will is what its system call says, whatever it did earlier in the tick") {
+    script one;
+    CHECK(one.tick(900us, gil_state::not_held, thread_state::waiting_gil).state == thread_state::waiting_gil);
+    CHECK(one.tick(0us, gil_state::not_held, thread_state::blocked).state == thread_state::blocked);
+}
+
+TEST_CASE("a thread that has only just got the GIL runs") {
+    script one;
+    one.tick(0us, gil_state::not_held, thread_state::waiting_gil);
+    CHECK(one.tick(100us, gil_state::held, thread_state::waiting_core).state == thread_state::running);
+}
+
+TEST_CASE("an unknown CPU clock makes the state unknown, not idle") {
+    script one(-1ns);
+    one.probe.next.cpu = -1ns;
+    CHECK(one.judge(one.probe, 1ms).state == thread_state::unknown);
+}
+
+TEST_CASE("over time the ticks shown as running add up to the CPU time") {
+    script one;
+    std::mt19937 random(1);
+    std::uniform_int_distribution<int> share(0, 1000);
+    nanoseconds used{};
+    int running = 0;
+    for (int tick = 0; tick < 1000; ++tick) {
+        const std::chrono::microseconds progress{share(random)};
+        used += progress;
+        running += one.tick(progress, gil_state::held, thread_state::waiting_core).state == thread_state::running;
+    }
+    CHECK(std::abs(running - used / 1ms) <= 2);
+}
+
+TEST_CASE("equal samples join into one span") {
+    const auto log = std::make_unique<run::sample_log>();
+    log->clear();
+    log->append(0ns, 1ms, thread_state::running, gil_state::held, 1);
+    log->append(1ms, 2ms, thread_state::running, gil_state::held, 1);
+    log->append(2ms, 3ms, thread_state::running, gil_state::held, 0);
+    const auto spans = log->spans(0ns);
+    REQUIRE(spans.size() == 2);
+    CHECK(spans[0] == model::span{0ns, 2ms, thread_state::running, gil_state::held, 1});
+    CHECK(spans[1] == model::span{2ms, 3ms, thread_state::running, gil_state::held, 0});
+}
+
+TEST_CASE("spans are told relative to the origin, the newest only if asked") {
+    const auto log = std::make_unique<run::sample_log>();
+    log->clear();
+    for (int i = 0; i < 10; ++i)
+        log->append(i * 1ms, (i + 1) * 1ms, i % 2 == 0 ? thread_state::running : thread_state::blocked, gil_state::held,
+                    0);
+    const auto spans = log->spans(5ms, 2);
+    REQUIRE(spans.size() == 2);
+    CHECK(spans[0].start == 3ms);
+    CHECK(spans[1].end == 5ms);
+}
+
+TEST_CASE("a full log keeps the whole time at half the rate, with the same shares") {
+    const auto log = std::make_unique<run::sample_log>();
+    log->clear();
+    constexpr int ticks = 200000;
+    for (int i = 0; i < ticks; ++i) // three in ten running, never the same twice in a row for long
+        log->append(i * 1ms, (i + 1) * 1ms, i % 10 < 3 ? thread_state::running : thread_state::blocked,
+                    gil_state::unknown, i % 2);
+    const auto spans = log->spans(0ns);
+    CHECK(spans.size() <= run::sample_log::capacity);
+    CHECK(spans.front().start == 0ns);
+    CHECK(spans.back().end > (ticks - 64) * 1ms);
+    nanoseconds running{};
+    nanoseconds all{};
+    for (std::size_t i = 0; i < spans.size(); ++i) {
+        CHECK((i == 0 || spans[i].start >= spans[i - 1].end));
+        all += spans[i].end - spans[i].start;
+        if (spans[i].state == thread_state::running)
+            running += spans[i].end - spans[i].start;
+    }
+    const auto share = static_cast<double>(running.count()) / static_cast<double>(all.count());
+    CHECK(std::abs(share - 0.3) < 0.12);
+}
