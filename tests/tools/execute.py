@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`./dev execute NOTEBOOK… [--to DIR]`: runs notebooks under the kernel, writes NAME.ipynb and a stand-alone NAME.html.
+
+A cell fails as expected when it carries the tag `raises-exception`; any other failure fails the command, after all
+notebooks have been written.
+"""
+
+import argparse
+import pathlib
+import sys
+
+import nbformat
+from nbconvert import HTMLExporter
+from nbconvert.preprocessors import CellExecutionError, ExecutePreprocessor
+
+
+def run(path: pathlib.Path, folder: pathlib.Path, timeout: int) -> str | None:
+    """Executes one notebook; says why it failed, or None."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.kernelspec = {"name": "xcores", "display_name": "Python (xcores)", "language": "python"}
+    failure = None
+    try:
+        ExecutePreprocessor(timeout=timeout, kernel_name="xcores").preprocess(
+            notebook, {"metadata": {"path": str(path.resolve().parent)}}
+        )
+    except CellExecutionError as error:
+        failure = str(error)
+    folder.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, folder / path.name)
+    page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook)
+    (folder / path.with_suffix(".html").name).write_text(page, encoding="utf-8")
+    return failure
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./dev execute", description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="+", type=pathlib.Path, metavar="NOTEBOOK")
+    parser.add_argument("--to", type=pathlib.Path, default=pathlib.Path("build/executed"), metavar="DIR")
+    parser.add_argument("--timeout", type=int, default=600, help="seconds for one cell (600)")
+    options = parser.parse_args()
+    failed = False
+    for path in options.notebooks:
+        failure = run(path, options.to, options.timeout)
+        print(f"{path}: {'FAILED' if failure else 'ok'} -> {options.to / path.name}, .html", flush=True)
+        if failure:
+            failed = True
+            print(failure, file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
