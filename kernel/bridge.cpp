@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "bridge.hpp"
+
+#include "build_info.hpp"
+#include "python_json.hpp"
+
+#include <pybind11/embed.h>
+
+namespace xcores::kernel {
+
+namespace py = pybind11;
+
+namespace {
+
+bridge_target* connected = nullptr; // guarded by the GIL
+
+void publish(std::string const& type, py::object const& content, py::object const& metadata, py::object const& buffers,
+             request_ptr parent) {
+    if (connected == nullptr) {
+        return;
+    }
+    auto json = to_json(content);
+    auto about = metadata.is_none() ? nlohmann::json::object() : to_json(metadata);
+    connected->publish(type, std::move(parent), std::move(json), std::move(about), to_buffers(buffers));
+}
+
+void write_text(bool is_error, py::str const& text, request_ptr parent) {
+    if (connected != nullptr) {
+        connected->write(is_error ? stream_name::err : stream_name::out, std::move(parent), to_utf8(text));
+    }
+}
+
+void flush() {
+    if (connected != nullptr) {
+        connected->flush();
+    }
+}
+
+std::string ask(std::string const& prompt, bool password) {
+    return connected != nullptr ? connected->ask(prompt, password) : std::string();
+}
+
+void stop() {
+    if (connected != nullptr) {
+        connected->stop();
+    }
+}
+
+} // namespace
+
+void connect_bridge(bridge_target* target) {
+    connected = target;
+}
+
+} // namespace xcores::kernel
+
+PYBIND11_EMBEDDED_MODULE(xcores_bridge, module) {
+    using namespace xcores::kernel;
+    module.attr("version") = build_info::version;
+    py::class_<request, request_ptr>(module, "Request")
+        .def_property_readonly("header", [](request const& self) { return to_python(self.header); })
+        .def_property_readonly("metadata", [](request const& self) { return to_python(self.metadata); });
+    module.def("publish", &publish, py::arg("type"), py::arg("content"), py::arg("metadata") = py::none(),
+               py::arg("buffers") = py::none(), py::arg("request") = nullptr);
+    module.def("write", &write_text);
+    module.def("flush", &flush);
+    module.def("ask", &ask);
+    module.def("stop", &stop);
+}

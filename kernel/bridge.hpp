@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include "request.hpp"
+#include "streams.hpp"
+
+#include <string>
+#include <xeus/xmessage.hpp>
+
+namespace xcores::kernel {
+
+/// What the kernel's Python half (kernel/python) can ask of its C++ half, through the built-in module `xcores_bridge`.
+///
+/// - Thread: any, except ask(): the main thread.
+/// - GIL: held.
+class bridge_target {
+public:
+    virtual ~bridge_target() = default;
+
+    /// Sends a message under `parent`, or under the latest request if that is null, after all text written before it.
+    virtual void publish(std::string const& type, request_ptr parent, nlohmann::json content, nlohmann::json metadata,
+                         xeus::buffer_sequence buffers) = 0;
+    virtual void write(stream_name name, request_ptr parent, std::string_view text) = 0;
+    virtual void flush() = 0;
+    /// Failure: pybind11::error_already_set if a signal handler raised meanwhile.
+    virtual std::string ask(std::string const& prompt, bool password) = 0;
+    /// The kernel is to end when the running cell has ended.
+    virtual void stop() = 0;
+};
+
+/// Whom the module calls; null: nobody, and its functions do nothing. Python threads outlive the kernel's other parts.
+void connect_bridge(bridge_target* target);
+
+} // namespace xcores::kernel

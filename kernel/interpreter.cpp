@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "interpreter.hpp"
+
+#include "input.hpp"
+#include "python_json.hpp"
+#include "python_sources.hpp"
+
+#include <set>
+#include <xeus/xhelper.hpp>
+
+namespace xcores::kernel {
+
+namespace py = pybind11;
+namespace nl = nlohmann;
+
+namespace {
+
+/// The Python half was compiled in as text; each part becomes a module that the next can import.
+py::object load_python_half() {
+    auto const types = py::module_::import("types");
+    auto const builtins = py::module_::import("builtins");
+    py::dict modules = py::module_::import("sys").attr("modules");
+    auto package = types.attr("ModuleType")("xcores_kernel");
+    package.attr("__path__") = py::list();
+    modules["xcores_kernel"] = package;
+    py::object module;
+    for (auto const& source : python_sources()) {
+        std::string const name = source.module;
+        module = types.attr("ModuleType")(name);
+        modules[py::str(name)] = module;
+        auto const code = builtins.attr("compile")(source.text, "<" + name + ">", "exec");
+        builtins.attr("exec")(code, module.attr("__dict__"));
+    }
+    return module;
+}
+
+nl::json error_reply(std::string const& name, std::string const& value) {
+    return xeus::create_error_reply(name, value, nl::json::array({name + ": " + value}));
+}
+
+/// GIL: held.
+nl::json error_reply(py::error_already_set const& error) {
+    try {
+        return error_reply(py::str(error.type().attr("__name__")), to_utf8(py::str(error.value())));
+    } catch (py::error_already_set const&) { // an exception that cannot even be printed
+        return error_reply("Exception", "");
+    }
+}
+
+} // namespace
+
+interpreter::~interpreter() {
+    close();
+}
+
+void interpreter::connect(server& server) {
+    server_ = &server;
+    streams_.emplace([&server](stream_name name, request_ptr const& parent, std::string text) {
+        server.publish("stream", parent ? parent->header : nl::json::object(),
+                       {{"name", name == stream_name::out ? "stdout" : "stderr"}, {"text", std::move(text)}});
+    });
+}
+
+void interpreter::configure_impl() {
+    py::gil_scoped_acquire const gil;
+    connect_bridge(this);
+    python_ = load_python_half().attr("make_kernel")();
+    kernel_info_ = call("kernel_info");
+    execution_count_ = python_.attr("execution_count").cast<int>();
+    set_interruptible(false);
+}
+
+void interpreter::close() {
+    if (python_) {
+        py::gil_scoped_acquire const gil;
+        try {
+            python_.attr("close")();
+        } catch (py::error_already_set& error) {
+            error.discard_as_unraisable("the end of the kernel");
+        }
+        connect_bridge(nullptr);
+        python_ = py::object();
+    }
+    streams_.reset();
+    server_ = nullptr;
+}
+
+void interpreter::begin(request_ptr request) {
+    py::gil_scoped_acquire const gil;
+    handle_signals(); // an interrupt that came too late for the last cell is not one of the next
+    latest_ = std::move(request);
+    python_.attr("begin")(latest_);
+}
+
+/// One call of the Python half, during which user code may run. GIL: held.
+template <class... Arguments>
+nl::json interpreter::call(char const* function, Arguments&&... arguments) {
+    interrupts::scope const running(interrupts_);
+    set_interruptible(true);
+    nl::json reply;
+    try {
+        reply = to_json(python_.attr(function)(std::forward<Arguments>(arguments)...));
+    } catch (py::error_already_set const& error) {
+        reply = error_reply(error);
+    } catch (std::exception const& error) {
+        reply = error_reply("KernelError", error.what());
+    }
+    set_interruptible(false);
+    return reply;
+}
+
+/// Between cells SIGINT does nothing; within them it raises KeyboardInterrupt, unless user code wants it otherwise.
+void interpreter::set_interruptible(bool on) noexcept {
+    // signal.signal() runs the handlers of signals that came before, so that the first call may raise.
+    for (int attempt = 0; attempt < 3; ++attempt) {
+        try {
+            python_.attr(on ? "allow_interrupts" : "ignore_interrupts")();
+            return;
+        } catch (py::error_already_set const&) {
+        }
+    }
+}
+
+void interpreter::handle_signals() noexcept {
+    while (PyErr_CheckSignals() != 0) {
+        if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) == 0) {
+            PyErr_WriteUnraisable(nullptr); // a handler of the user's own
+        }
+        PyErr_Clear();
+    }
+}
+
+void interpreter::signalled() noexcept {
+    py::gil_scoped_acquire const gil;
+    handle_signals();
+}
+
+bool interpreter::keep_waiting() {
+    py::gil_scoped_acquire const gil;
+    return PyErr_CheckSignals() == 0;
+}
+
+void interpreter::execute_request_impl(send_reply_callback send_reply, int /* xeus_count */, std::string const& code,
+                                       xeus::execute_request_config config, nl::json user_expressions) {
+    nl::json reply;
+    int next_count = execution_count_;
+    {
+        py::gil_scoped_acquire const gil;
+        reply =
+            call("execute", code, config.silent, config.store_history, to_python(user_expressions), config.allow_stdin);
+        next_count = python_.attr("execution_count").cast<int>();
+    }
+    streams_->drain();
+    send_reply(std::move(reply));
+    execution_count_ = next_count;
+    if (stop_after_reply_) {
+        shutdown_.request();
+        server_->stop();
+    }
+}
+
+nl::json interpreter::complete_request_impl(std::string const& code, int cursor) {
+    py::gil_scoped_acquire const gil;
+    return call("complete", code, cursor);
+}
+
+nl::json interpreter::inspect_request_impl(std::string const& code, int cursor, int detail_level) {
+    py::gil_scoped_acquire const gil;
+    return call("inspect", code, cursor, detail_level);
+}
+
+nl::json interpreter::is_complete_request_impl(std::string const& code) {
+    py::gil_scoped_acquire const gil;
+    return call("is_complete", code);
+}
+
+nl::json interpreter::shutdown_request_impl(bool restart) {
+    shutdown_.request();
+    return xeus::create_shutdown_reply(restart);
+}
+
+nl::json interpreter::interrupt_request_impl() {
+    interrupts_.interrupt();
+    return xeus::create_interrupt_reply();
+}
+
+bool interpreter::answers(std::string const& type) const {
+    static std::set<std::string> const types{"comm_open", "comm_msg", "comm_close", "comm_info_request",
+                                             "history_request"};
+    return types.contains(type);
+}
+
+std::optional<nl::json> interpreter::answer(std::string const& type, xeus::xmessage const& message) {
+    nl::json reply;
+    {
+        py::gil_scoped_acquire const gil;
+        if (type == "history_request" || type == "comm_info_request") {
+            reply = call(type == "history_request" ? "history" : "comm_info", to_python(message.content()));
+        } else {
+            using namespace py::literals;
+            py::dict const parts("header"_a = to_python(message.header()), "metadata"_a = to_python(message.metadata()),
+                                 "parent_header"_a = to_python(message.parent_header()),
+                                 "content"_a = to_python(message.content()),
+                                 "buffers"_a = to_python(message.buffers()));
+            call("comm", type, parts);
+        }
+    }
+    streams_->drain();
+    return type.ends_with("_request") ? std::optional(std::move(reply)) : std::nullopt;
+}
+
+void interpreter::publish(std::string const& type, request_ptr parent, nl::json content, nl::json metadata,
+                          xeus::buffer_sequence buffers) {
+    parent = or_latest(std::move(parent));
+    streams_->drain();
+    server_->publish(type, parent ? parent->header : nl::json::object(), std::move(content), std::move(metadata),
+                     std::move(buffers));
+}
+
+void interpreter::write(stream_name name, request_ptr parent, std::string_view text) {
+    streams_->write(name, or_latest(std::move(parent)), text);
+}
+
+void interpreter::flush() {
+    streams_->flush();
+}
+
+std::string interpreter::ask(std::string const& prompt, bool password) {
+    bool abandoned = false;
+    {
+        py::gil_scoped_release const release;
+        streams_->drain();
+        register_input_handler([this](std::string const& value) { input_ = value; });
+        try {
+            input_request(prompt, password);
+        } catch (input_abandoned const&) {
+            abandoned = true;
+        }
+    }
+    if (abandoned) {
+        throw py::error_already_set();
+    }
+    return std::exchange(input_, {});
+}
+
+} // namespace xcores::kernel

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <atomic>
+#include <csignal>
+#include <pthread.h>
+#include <thread>
+
+namespace xcores::kernel {
+
+/// Starts a thread on which every signal is blocked: signals are for the main thread, where Python handles them.
+template <class Function>
+std::thread quiet_thread(Function function);
+
+void block_signals() noexcept;
+void unblock_signals() noexcept;
+
+/// Ends what the main thread is running, with SIGINT, which Python turns into KeyboardInterrupt and which also ends
+/// system calls such as a sleep. With nothing running it does nothing.
+///
+/// - Thread: constructed on the main thread; interrupt() and running() on any.
+/// - GIL: not needed.
+class interrupts {
+public:
+    interrupts() noexcept : main_thread_(pthread_self()) {}
+
+    /// While one lives, interrupt() is effective. Main thread only; may nest.
+    class scope {
+    public:
+        explicit scope(interrupts& owner) noexcept : owner_(owner) { ++owner_.running_; }
+        ~scope() { --owner_.running_; }
+        scope(scope const&) = delete;
+        scope& operator=(scope const&) = delete;
+
+    private:
+        interrupts& owner_;
+    };
+
+    void interrupt() noexcept;
+    bool running() const noexcept { return running_ > 0; }
+
+private:
+    pthread_t main_thread_;
+    std::atomic<int> running_ = 0;
+};
+
+/// While one lives, blocking system calls of the thread that made it return with EINTR every few milliseconds. libzmq
+/// offers no other way to look up from a blocking receive on a socket that xeus owns, and a signal that arrives just
+/// before the receive begins would otherwise be waited out.
+class wake_up_calls {
+public:
+    wake_up_calls();
+    ~wake_up_calls();
+    wake_up_calls(wake_up_calls const&) = delete;
+    wake_up_calls& operator=(wake_up_calls const&) = delete;
+
+private:
+    std::atomic<bool> done_ = false;
+    std::thread thread_;
+};
+
+template <class Function>
+std::thread quiet_thread(Function function) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); // a new thread inherits the mask
+    std::thread thread(std::move(function));
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return thread;
+}
+
+} // namespace xcores::kernel

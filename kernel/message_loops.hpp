@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include "request_handler.hpp"
+#include "shutdown.hpp"
+
+#include <deque>
+#include <functional>
+#include <xeus-zmq/xcontrol_runner.hpp>
+#include <xeus-zmq/xshell_runner.hpp>
+
+namespace xcores::kernel {
+
+/// What became of a request while it waited in the queue.
+enum class fate { to_be_handled, aborted };
+
+/// Reads the shell channel, on the main thread, and hands on one message at a time. Signals are let through here only.
+class shell_loop final : public xeus::xshell_runner {
+public:
+    using delivery = std::function<void(xeus::xmessage, fate)>;
+
+    shell_loop(request_handler& handler, shutdown const& stop, delivery deliver)
+        : handler_(handler), shutdown_(stop), deliver_(std::move(deliver)) {}
+
+    /// Every execute_request that has arrived by now will be delivered as aborted. Called before the reply to the cell
+    /// that failed is sent: whoever has seen that reply sends new requests, and those must run.
+    void abort_waiting();
+
+private:
+    struct waiting {
+        xeus::xmessage message;
+        fate verdict;
+    };
+
+    void run_impl() override;
+    bool step();
+    bool answer_controller(std::string order);
+
+    request_handler& handler_;
+    shutdown const& shutdown_;
+    delivery deliver_;
+    std::deque<waiting> waiting_;
+};
+
+/// Reads the control channel on a thread of its own, without the GIL, and can be stopped from any thread.
+class control_loop final : public xeus::xcontrol_runner {
+public:
+    control_loop();
+    ~control_loop() override;
+
+private:
+    void run_impl() override;
+    void stop_impl() override;
+
+    std::atomic<bool> stopped_ = false;
+    int wake_; // eventfd
+};
+
+} // namespace xcores::kernel

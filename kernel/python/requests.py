@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Answers each request of the Jupyter protocol with the content of its reply."""
+
+import asyncio
+import builtins
+import contextlib
+import faulthandler
+import getpass
+import signal
+import sys
+import threading
+
+from IPython import __version__ as ipython_version
+from IPython.core.async_helpers import _asyncio_runner, get_asyncio_loop
+from IPython.core.completer import provisionalcompleter, rectify_completions
+from IPython.core.error import StdinNotImplementedError
+from IPython.utils.tokenutil import token_at_cursor
+
+import xcores_bridge
+from xcores_kernel import comms, streams
+from xcores_kernel.shell import ShellApp
+
+EXTENSION = "xcores"  # the magics
+
+
+def ignore_signal(number, frame):
+    """Between cells there is nothing to interrupt."""
+
+
+class Kernel:
+    def __init__(self):
+        self.comm_manager = comms.install()
+        self._parent_header = {}
+        self._input_allowed = False
+        app = ShellApp()
+        app.initialize(argv=[])
+        self.shell = app.shell
+        self.shell.kernel = self
+        self._missing = self._load_magics()
+        self._take_over_input()
+
+    # What others ask of get_ipython().kernel
+
+    def get_parent(self, channel=None):
+        request = streams.current_request()
+        return {"header": request.header, "metadata": request.metadata} if request else self._parent_header
+
+    # What the C++ half calls
+
+    @property
+    def execution_count(self):
+        return self.shell.execution_count
+
+    def begin(self, request):
+        streams.current.set(request)
+        self._parent_header = {"header": request.header, "metadata": request.metadata}
+
+    def allow_interrupts(self):
+        if signal.getsignal(signal.SIGINT) is ignore_signal:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def ignore_interrupts(self):
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, ignore_signal)
+
+    def close(self):
+        streams.uninstall()
+
+    def execute(self, code, silent, store_history, user_expressions, allow_stdin):
+        shell = self.shell
+        shell.last_error, shell.interrupted = None, False
+        self._input_allowed = allow_stdin
+        if not silent:
+            self._say_what_is_missing()
+        try:
+            result = self._run(code, silent, store_history)
+            error = result.error_before_exec or result.error_in_exec
+        except BaseException as unexpected:  # an interrupt within IPython's own code, mostly
+            shell.showtraceback()
+            error = unexpected
+        finally:
+            self._input_allowed = False
+        if error is None:
+            reply = {"status": "ok", "user_expressions": shell.user_expressions(user_expressions)}
+        else:
+            shown = shell.last_error or {"ename": type(error).__name__, "evalue": str(error), "traceback": []}
+            reply = {"status": "error", "user_expressions": {}, **shown}
+        reply["payload"] = shell.payload_manager.read_payload()
+        shell.payload_manager.clear_payload()
+        return reply
+
+    def complete(self, code, cursor):
+        if cursor < 0:
+            cursor = len(code)
+        with provisionalcompleter():
+            found = list(rectify_completions(code, self.shell.Completer.completions(code, cursor)))
+        types = [{"start": c.start, "end": c.end, "text": c.text, "type": c.type, "signature": c.signature} for c in found]
+        return {
+            "status": "ok",
+            "matches": [each.text for each in found],
+            "cursor_start": found[0].start if found else cursor,
+            "cursor_end": found[0].end if found else cursor,
+            "metadata": {"_jupyter_types_experimental": types},
+        }
+
+    def inspect(self, code, cursor, detail_level):
+        name = token_at_cursor(code, len(code) if cursor < 0 else cursor)
+        try:
+            data = self.shell.object_inspect_mime(name, detail_level=detail_level)
+        except KeyError:
+            return {"status": "ok", "found": False, "data": {}, "metadata": {}}
+        if not self.shell.enable_html_pager:
+            data.pop("text/html", None)
+        return {"status": "ok", "found": True, "data": data, "metadata": {}}
+
+    def is_complete(self, code):
+        status, indent = self.shell.input_transformer_manager.check_complete(code)
+        return {"status": status, "indent": " " * (indent or 0)} if status == "incomplete" else {"status": status}
+
+    def history(self, content):
+        manager = self.shell.history_manager
+        if manager.enabled:
+            manager.db.execute("SELECT 1 FROM sessions LIMIT 1")  # raises if locked, before IPython moves the file away
+        shape = {"raw": content.get("raw", True), "output": content.get("output", False)}
+        kind = content.get("hist_access_type", "tail")
+        if kind == "tail":
+            rows = manager.get_tail(content.get("n", 10), include_latest=True, **shape)
+        elif kind == "range":
+            rows = manager.get_range(content.get("session", 0), content.get("start", 0), content.get("stop"), **shape)
+        else:
+            unique = content.get("unique", False)
+            rows = manager.search(content.get("pattern", "*"), n=content.get("n"), unique=unique, **shape)
+        return {"status": "ok", "history": list(rows)}
+
+    def comm_info(self, content):
+        return {"status": "ok", "comms": comms.info(self.comm_manager, content.get("target_name"))}
+
+    def comm(self, kind, message):
+        message.update(msg_type=kind, msg_id=message["header"].get("msg_id"))
+        getattr(self.comm_manager, kind)(None, None, message)
+
+    def kernel_info(self):
+        version = sys.version_info
+        return {
+            "status": "ok",
+            "implementation": "xcores",
+            "implementation_version": xcores_bridge.version,
+            "banner": f"xcores {xcores_bridge.version}: Python {sys.version}\nIPython {ipython_version}",
+            "debugger": False,
+            "supported_features": [],
+            "language_info": {
+                "name": "python",
+                "version": ".".join(str(part) for part in version[:3]),
+                "mimetype": "text/x-python",
+                "file_extension": ".py",
+                "pygments_lexer": "ipython3",
+                "codemirror_mode": {"name": "ipython", "version": 3},
+                "nbconvert_exporter": "python",
+            },
+            "help_links": [
+                {"text": "Python Reference", "url": f"https://docs.python.org/{version[0]}.{version[1]}"},
+                {"text": "IPython Reference", "url": "https://ipython.org/documentation.html"},
+                {"text": "xcores", "url": "https://github.com/xcores/xcores"},
+            ],
+        }
+
+    # Running a cell
+
+    def _run(self, code, silent, store_history):
+        shell = self.shell
+        if shell.trio_runner or shell.loop_runner is not _asyncio_runner:  # %autoawait with another loop
+            return shell.run_cell(code, store_history=store_history, silent=silent)
+        loop = get_asyncio_loop()
+        asyncio.set_event_loop(loop)
+        # As in ipykernel, each cell runs within the one loop, so that it can make tasks. They go on while a later cell
+        # runs; between cells they rest, because nothing runs the loop then.
+        task = loop.create_task(self._run_in_loop(code, silent, store_history))
+        while True:
+            try:
+                return loop.run_until_complete(task)
+            except KeyboardInterrupt:
+                if task.done():
+                    raise
+                shell.interrupted = True  # it came while the cell awaited something: end that
+                task.cancel()
+
+    async def _run_in_loop(self, code, silent, store_history):
+        shell = self.shell
+        result, problem = None, None
+        try:
+            transformed = shell.transform_cell(code)
+        except Exception:
+            transformed, problem = code, sys.exc_info()
+        try:
+            options = {"store_history": store_history, "silent": silent, "cell_id": self._cell_id()}
+            result = await shell.run_cell_async(
+                code, transformed_cell=transformed, preprocessing_exc_tuple=problem, **options
+            )
+            return result
+        finally:
+            shell.events.trigger("post_execute")
+            if not silent:
+                shell.events.trigger("post_run_cell", result)
+
+    def _cell_id(self):
+        return self._parent_header.get("metadata", {}).get("cellId")
+
+    # Beginnings
+
+    def _load_magics(self):
+        try:
+            self.shell.extension_manager.load_extension(EXTENSION)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        return None
+
+    def _say_what_is_missing(self):
+        if self._missing:
+            print(f"The magics %%threads, %%subinterp and %%procs are missing: {self._missing}", file=sys.stderr)
+            self._missing = None
+
+    def _take_over_input(self):
+        def read_line(prompt="", /):
+            """The line that the user types into a field under the cell."""
+            return self._ask(str(prompt), False)
+
+        def read_password(prompt="Password: ", stream=None, *, echo_char=None):
+            """The text that the user types, hidden, into a field under the cell."""
+            return self._ask(str(prompt), True)
+
+        builtins.input, getpass.getpass = read_line, read_password
+
+    def _ask(self, prompt, password):
+        if threading.current_thread() is not threading.main_thread():
+            raise StdinNotImplementedError("input can be asked for in the cell's own thread only")
+        if not self._input_allowed:
+            raise StdinNotImplementedError("input was asked for, but this front end does not support it")
+        return xcores_bridge.ask(prompt, password)
+
+
+def make_kernel():
+    with contextlib.suppress(Exception):
+        faulthandler.enable(sys.__stderr__)  # what crashes the kernel is to be read in Jupyter's log
+    kernel = Kernel()
+    streams.install()
+    return kernel

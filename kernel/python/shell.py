@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""xeus-python's IPython shell, completed to what notebooks know from ipykernel."""
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import traceback
+from pathlib import Path
+
+from IPython.core.autocall import ZMQExitAutocall
+from IPython.core.compilerop import CachingCompiler
+from traitlets import default
+from traitlets.config import Config
+from xeus_python_shell.display import XDisplayHook, XDisplayPublisher
+from xeus_python_shell.shell import XPythonShell, XPythonShellApp
+
+import xcores_bridge
+from xcores_kernel.streams import current_request
+
+DATABASE_PATIENCE = 0.5  # seconds that a cell may have to wait for a locked history
+
+
+def is_exception_group(error):
+    while error is not None:
+        if isinstance(error, BaseExceptionGroup):
+            return True
+        error = error.__context__
+    return False
+
+
+class Shell(XPythonShell):
+    """One IPython session. The kernel's own half, `kernel`, is known to ipywidgets and others as get_ipython().kernel."""
+
+    autoindent = False
+    keepkernel_on_exit = None
+    interrupted = False  # an interrupt is being turned into the cancellation of the cell's task
+
+    @default("exiter")
+    def _exiter_default(self):
+        return ZMQExitAutocall(self)
+
+    def init_virtualenv(self):
+        """Not needed: the kernel starts Python as its environment's python3 does."""
+
+    def init_environment(self):
+        # As in ipykernel: colours in the output of `!ls`, and no program that waits for keys.
+        os.environ.update(TERM="xterm-color", CLICOLOR="1", FORCE_COLOR="1", CLICOLOR_FORCE="1", PAGER="cat", GIT_PAGER="cat")
+
+    @contextlib.contextmanager
+    def _tee(self, channel):
+        """IPython would keep all that is printed in memory, for %notebook; the front end keeps it already."""
+        yield
+
+    def set_next_input(self, text, replace=False):
+        self.payload_manager.write_payload({"source": "set_next_input", "text": text, "replace": replace})
+
+    def ask_exit(self):
+        keep = bool(self.keepkernel_on_exit)
+        self.payload_manager.write_payload({"source": "ask_exit", "keepkernel": keep})
+        if not keep:
+            xcores_bridge.stop()
+
+    def showtraceback(self, exc_tuple=None, *args, **kwargs):
+        kind, error, trace = self._get_exc_info(exc_tuple) if exc_tuple or self._has_error() else (None, None, None)
+        if self.interrupted and kind is asyncio.CancelledError:
+            interrupt = KeyboardInterrupt().with_traceback(trace)
+            return super().showtraceback((KeyboardInterrupt, interrupt, trace), *args, **kwargs)
+        if is_exception_group(error) and not isinstance(error, SyntaxError) and not hasattr(error, "_render_traceback_"):
+            # IPython prints these to stderr, and publishes no error at all.
+            while trace is not None and "IPython/core/" in trace.tb_frame.f_code.co_filename:
+                trace = trace.tb_next
+            return self._showtraceback(kind, error, "".join(traceback.format_exception(kind, error, trace)).splitlines())
+        return super().showtraceback(exc_tuple, *args, **kwargs)
+
+    def _has_error(self):
+        try:
+            return self._get_exc_info() is not None
+        except ValueError:
+            return False
+
+    def _showtraceback(self, etype, evalue, stb):
+        try:
+            text = str(evalue)
+        except Exception:
+            text = f"<{etype.__name__} whose text cannot be made>"
+        self.last_error = {"ename": etype.__name__, "evalue": text, "traceback": list(stb)}
+        xcores_bridge.publish("error", self.last_error, request=current_request())
+
+
+class ShellApp(XPythonShellApp):
+    """Reads the user's IPython profile and makes the shell from it."""
+
+    def init_shell(self, use_jedi=False):
+        self.update_config(history_options(self.config, self.profile_dir.location))
+        self.shell = Shell.instance(
+            use_jedi,
+            parent=self,
+            profile_dir=self.profile_dir,
+            display_pub_class=XDisplayPublisher,
+            displayhook_class=XDisplayHook,
+            compiler_class=CachingCompiler,  # names cells, so that each traceback shows its own cell's lines
+        )
+        connect_displays(self.shell)
+
+
+def connect_displays(shell):
+    def publish(data, metadata, transient, update):
+        content = {"data": data, "metadata": metadata or {}, "transient": transient or {}}
+        xcores_bridge.publish("update_display_data" if update else "display_data", content, request=current_request())
+
+    def clear_output(wait=False):
+        xcores_bridge.publish("clear_output", {"wait": bool(wait)}, request=current_request())
+
+    def publish_result(count, data, metadata):
+        if data:
+            content = {"execution_count": count, "data": data, "metadata": metadata or {}}
+            xcores_bridge.publish("execute_result", content, request=current_request())
+        shell.displayhook._is_active = False
+
+    shell.display_pub.publish_display_data = publish
+    shell.display_pub.clear_output = clear_output
+    shell.displayhook.publish_execution_result = publish_result
+
+
+def history_options(config, profile):
+    """IPython's history file, unless another program has it locked: IPython would wait for it for long, and then move
+    it away as if it were damaged."""
+    options = {"connection_options": {"check_same_thread": False, "timeout": DATABASE_PATIENCE}}
+    if "hist_file" not in config.HistoryManager and is_locked(Path(profile) / "history.sqlite"):
+        options["hist_file"] = ":memory:"
+    return Config({"HistoryManager": options})
+
+
+def is_locked(file):
+    try:
+        with contextlib.closing(sqlite3.connect(file, timeout=DATABASE_PATIENCE)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.rollback()
+        return False
+    except sqlite3.Error as error:
+        return "locked" in str(error)

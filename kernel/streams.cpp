@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "streams.hpp"
+
+#include "interrupts.hpp"
+
+namespace xcores::kernel {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto latest = 50ms;
+constexpr auto shortest_gap = 5ms;
+constexpr std::size_t largest = 64 * 1024;
+
+} // namespace
+
+streams::streams(publisher publish) : publish_(std::move(publish)) {
+    thread_ = quiet_thread([this] { publish_late_text(); });
+}
+
+streams::~streams() {
+    {
+        std::lock_guard const lock(writing_);
+        done_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+}
+
+void streams::write(stream_name name, request_ptr const& parent, std::string_view text) {
+    bool first = false;
+    bool full = false;
+    {
+        std::lock_guard const lock(writing_);
+        first = pieces_.empty();
+        if (first || pieces_.back().name != name || pieces_.back().parent != parent) {
+            pieces_.push_back({name, parent, {}});
+        }
+        pieces_.back().text += text;
+        size_ += text.size();
+        full = size_ >= largest;
+    }
+    if (full) {
+        drain();
+    } else if (first) {
+        wake_.notify_one();
+    }
+}
+
+void streams::flush() {
+    {
+        std::lock_guard const lock(writing_);
+        if (pieces_.empty()) {
+            return;
+        }
+        if (std::chrono::steady_clock::now() - published_ < shortest_gap) {
+            urgent_ = true;
+            wake_.notify_one();
+            return;
+        }
+    }
+    drain();
+}
+
+void streams::drain() {
+    std::lock_guard const publishing(publishing_);
+    std::vector<piece> pieces;
+    {
+        std::lock_guard const lock(writing_);
+        pieces.swap(pieces_);
+        size_ = 0;
+        urgent_ = false;
+        published_ = std::chrono::steady_clock::now();
+    }
+    for (auto& each : pieces) {
+        publish_(each.name, each.parent, std::move(each.text));
+    }
+}
+
+void streams::publish_late_text() {
+    std::unique_lock lock(writing_);
+    while (!done_) {
+        wake_.wait(lock, [this] { return done_ || !pieces_.empty(); });
+        wake_.wait_for(lock, latest, [this] { return done_ || urgent_; });
+        if (urgent_ && !done_) {
+            auto const due = published_ + shortest_gap;
+            wake_.wait_until(lock, due, [this] { return done_; });
+        }
+        lock.unlock();
+        drain();
+        lock.lock();
+    }
+}
+
+} // namespace xcores::kernel
