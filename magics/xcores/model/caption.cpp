@@ -13,6 +13,7 @@ namespace {
 constexpr double notable = 0.15;
 constexpr double mostly = 0.5;
 constexpr double nearly_all = 0.8;
+constexpr int fewest_samples = 4; // of a worker, before anything is said about its time
 
 std::string noun(worker_kind kind, std::ptrdiff_t number) {
     switch (kind) {
@@ -150,8 +151,10 @@ std::string mixture(const figures& all, const totals& sum) {
 std::string happened(const report& from, const figures& all, const totals& sum) {
     if (all.sampled <= nanoseconds{0})
         return ": " + busy(sum) + " in " + duration(sum.running->length()) + "; not sampled";
+    if (from.sampling && all.sampled < fewest_samples * all.ran * from.sampling->period)
+        return ": " + busy(sum) + " in " + duration(sum.running->length()) + "; too short to see more";
     if (all.known < mostly)
-        return ": " + busy(sum) + "; what they waited for is unknown";
+        return ": " + busy(sum) + "; what else they did is unknown";
     if (all.blocked >= mostly)
         return " mostly slept or waited for I/O or a lock (" + percent(all.blocked) + "): " + busy(sum);
     if (all.waiting_gil >= notable && all.waiting_gil >= all.waiting_core)

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <xcores/render/activity.hpp>
+
+/// Timelines of characters, for terminals and for the view while the run goes on.
+namespace xcores::render {
+
+struct glyph {
+    std::string_view text;
+    std::optional<activity> what; ///< empty: several, or nothing
+
+    bool operator==(const glyph&) const = default;
+};
+
+/// The character for a column: that of the activity which takes most of it, else a block as high as the share spent
+/// running.
+glyph glyph_of(const coverage&, std::size_t column);
+
+/// The character that stands for nothing but this.
+std::string_view glyph_for(activity);
+
+} // namespace xcores::render

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <xcores/render/live.hpp>
+
+#include <algorithm>
+#include <array>
+
+#include <xcores/model/format.hpp>
+#include <xcores/model/summary.hpp>
+#include <xcores/render/escape.hpp>
+#include <xcores/render/glyphs.hpp>
+#include <xcores/render/svg_lanes.hpp>
+
+namespace xcores::render {
+
+namespace {
+
+using model::interval;
+using model::nanoseconds;
+
+constexpr nanoseconds recent = std::chrono::seconds{1};
+constexpr std::size_t bar_columns = 40;
+constexpr std::size_t most_workers = 32;
+constexpr std::size_t name_width = 11;
+constexpr std::size_t phase_width = 24;
+
+/// Colours that can be read on white and on black.
+constexpr std::array<std::string_view, activities> inks{"#1F83C4", "#3FA3DB", "#B8608F",
+                                                        "#C98500", "#8A929C", "#8A929C"};
+
+struct lane {
+    std::string name;
+    std::string phase;
+    std::vector<glyph> bar;
+    std::string share;
+};
+
+lane lane_of(const model::report& from, const model::worker_record& worker) {
+    const nanoseconds start = std::max(nanoseconds{0}, from.elapsed - recent);
+    const coverage shares(activities_of(from, worker), {start, std::max(from.elapsed, start + nanoseconds{1})},
+                          bar_columns, activities);
+    lane result;
+    result.name = "worker " + std::to_string(worker.index);
+    result.phase = clipped(phase_of(from, worker), phase_width - 1);
+    for (std::size_t i = 0; i < bar_columns; ++i)
+        result.bar.push_back(glyph_of(shares, i));
+    const auto share = model::cpu_share(worker);
+    result.share = share ? model::percent(*share) + " of a core" : "";
+    return result;
+}
+
+std::string head_of(const model::report& from) {
+    return "%%" + std::string(model::name_of(from.kind)) + " " + std::to_string(from.workers.size()) + "   " +
+           model::duration(from.elapsed);
+}
+
+std::string padded(const std::string& text, std::size_t width) {
+    const std::size_t used = width_of(text);
+    return text + std::string(used < width ? width - used : 0, ' ');
+}
+
+std::string more_than_shown(const model::report& from) {
+    if (from.workers.size() <= most_workers)
+        return "";
+    return "and " + model::count(static_cast<std::int64_t>(from.workers.size() - most_workers)) + " more workers\n";
+}
+
+std::string coloured(const std::vector<glyph>& bar) {
+    std::string result;
+    for (std::size_t i = 0; i < bar.size();) {
+        const auto what = bar[i].what;
+        std::string run;
+        for (; i < bar.size() && bar[i].what == what; ++i)
+            run += bar[i].text;
+        if (what)
+            result +=
+                "<span style=\"color: " + std::string(inks[static_cast<std::size_t>(*what)]) + "\">" + run + "</span>";
+        else
+            result += run;
+    }
+    return result;
+}
+
+std::string plain(const std::vector<glyph>& bar) {
+    std::string result;
+    for (const glyph& one : bar)
+        result += one.text;
+    return result;
+}
+
+} // namespace
+
+std::string phase_of(const model::report& from, const model::worker_record& worker) {
+    if (worker.how.kind == model::outcome_kind::returned)
+        return "done";
+    if (worker.how.kind != model::outcome_kind::pending)
+        return event_of(worker);
+    const auto is_open = [&](const std::optional<interval>& phase) { return phase && phase->end >= from.elapsed; };
+    if (worker.transfer_out || (worker.run && !is_open(worker.run)))
+        return "sending";
+    if (worker.run)
+        return "running";
+    if (worker.transfer_in)
+        return is_open(worker.transfer_in) ? "receiving" : "at the barrier";
+    return worker.startup && !is_open(worker.startup) ? "receiving" : "starting";
+}
+
+std::string live_html(const model::report& from) {
+    std::string result = "<pre>" + escaped(head_of(from)) + "\n";
+    for (std::size_t i = 0; i < from.workers.size() && i < most_workers; ++i) {
+        const lane one = lane_of(from, from.workers[i]);
+        result += padded(one.name, name_width) + escaped(padded(one.phase, phase_width)) + coloured(one.bar) + "  " +
+                  one.share + "\n";
+    }
+    return result + more_than_shown(from) + "</pre>\n";
+}
+
+std::string live_text(const model::report& from) {
+    std::string result = head_of(from) + "\n";
+    for (std::size_t i = 0; i < from.workers.size() && i < most_workers; ++i) {
+        const lane one = lane_of(from, from.workers[i]);
+        result +=
+            padded(one.name, name_width) + padded(one.phase, phase_width) + plain(one.bar) + "  " + one.share + "\n";
+    }
+    return result + more_than_shown(from);
+}
+
+} // namespace xcores::render

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <xcores/model/report.hpp>
+
+/// What goes into display messages. The table and the picture are two outputs: in one bundle the HTML would hide the
+/// PNG.
+namespace xcores::render {
+
+/// {"text/html", "text/plain"}
+nlohmann::json table_bundle(const model::report&);
+
+/// {"image/png" in base64, "text/plain"}. Failure: std::runtime_error as in `png`.
+nlohmann::json picture_bundle(const model::report&);
+
+/// The message's metadata for a picture bundle: the size in units at which a picture of twice as many pixels is shown.
+nlohmann::json picture_metadata(const nlohmann::json& bundle);
+
+/// {"text/html", "text/plain"} of the view while the run goes on.
+nlohmann::json live_bundle(const model::report&);
+
+std::string base64(std::string_view);
+
+} // namespace xcores::render

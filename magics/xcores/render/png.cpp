@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <xcores/render/png.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <cairo.h>
+#include <librsvg/rsvg.h>
+#include <png.h>
+
+namespace xcores::render {
+
+namespace {
+
+template <auto Free>
+struct releaser {
+    template <class T>
+    void operator()(T* handle) const noexcept {
+        Free(handle);
+    }
+};
+
+using handle_ptr = std::unique_ptr<RsvgHandle, releaser<g_object_unref>>;
+using surface_ptr = std::unique_ptr<cairo_surface_t, releaser<cairo_surface_destroy>>;
+using context_ptr = std::unique_ptr<cairo_t, releaser<cairo_destroy>>;
+
+[[noreturn]] void refuse(GError* error) {
+    const std::unique_ptr<GError, releaser<g_error_free>> owned(error);
+    throw std::runtime_error(std::string("librsvg: ") + (error ? error->message : "unknown error"));
+}
+
+void check(cairo_status_t status) {
+    if (status != CAIRO_STATUS_SUCCESS)
+        throw std::runtime_error(std::string("cairo: ") + cairo_status_to_string(status));
+}
+
+surface_ptr rasterised(const std::string& svg, double scale) {
+    GError* error = nullptr;
+    const handle_ptr handle(rsvg_handle_new_from_data(reinterpret_cast<const guint8*>(svg.data()), svg.size(), &error));
+    if (!handle)
+        refuse(error);
+    double width = 0;
+    double height = 0;
+    if (!rsvg_handle_get_intrinsic_size_in_pixels(handle.get(), &width, &height))
+        throw std::runtime_error("librsvg: the picture has no size");
+    width = std::ceil(width * scale);
+    height = std::ceil(height * scale);
+    surface_ptr surface(
+        cairo_image_surface_create(CAIRO_FORMAT_ARGB32, static_cast<int>(width), static_cast<int>(height)));
+    check(cairo_surface_status(surface.get()));
+    const context_ptr context(cairo_create(surface.get()));
+    const RsvgRectangle viewport{0, 0, width, height};
+    if (!rsvg_handle_render_document(handle.get(), context.get(), &viewport, &error))
+        refuse(error);
+    check(cairo_status(context.get()));
+    cairo_surface_flush(surface.get());
+    return surface;
+}
+
+using colour = std::uint32_t; // as in cairo: native-endian, opacity uppermost, the others multiplied by it
+
+colour at(const unsigned char* row, std::size_t x) {
+    colour value = 0;
+    std::memcpy(&value, row + 4 * x, sizeof value);
+    return value;
+}
+
+/// At most 256 colours that stand for all. A palette makes the file half as large in half the time; the few hundred
+/// shades at the edges of letters are what is rounded, never a plain area: the commonest colour speaks for those near
+/// it.
+class palette {
+public:
+    static constexpr std::size_t most = 256;
+
+    void count(colour seen, std::size_t pixels) { pixels_[seen] += pixels; }
+
+    void settle() {
+        std::vector<std::pair<std::size_t, colour>> ranked;
+        for (const auto& [seen, pixels] : pixels_)
+            ranked.emplace_back(pixels, seen);
+        std::ranges::sort(ranked, std::greater{});
+        for (const colour precision : {0xFFFFFFFFU, 0xFCFCFCFCU, 0xF8F8F8F8U, 0xF0F0F0F0U, 0xE0E0E0E0U, 0xC0C0C0C0U})
+            if (fits(ranked, precision))
+                return;
+    }
+
+    png_byte index_of(colour seen) const { return indices_.at(seen); }
+    const std::vector<colour>& colours() const { return colours_; }
+
+private:
+    bool fits(const std::vector<std::pair<std::size_t, colour>>& ranked, colour precision) {
+        std::unordered_map<colour, png_byte> near;
+        colours_.clear();
+        for (const auto& [pixels, seen] : ranked) {
+            const auto [place, is_new] = near.try_emplace(seen & precision, static_cast<png_byte>(colours_.size()));
+            if (is_new && colours_.size() == most)
+                return false;
+            if (is_new)
+                colours_.push_back(seen);
+            indices_[seen] = place->second;
+        }
+        return true;
+    }
+
+    std::unordered_map<colour, std::size_t> pixels_;
+    std::unordered_map<colour, png_byte> indices_;
+    std::vector<colour> colours_;
+};
+
+template <class Visit>
+void for_each_run(cairo_surface_t* surface, Visit visit) {
+    const auto width = static_cast<std::size_t>(cairo_image_surface_get_width(surface));
+    const auto height = static_cast<std::size_t>(cairo_image_surface_get_height(surface));
+    const auto stride = static_cast<std::size_t>(cairo_image_surface_get_stride(surface));
+    const unsigned char* row = cairo_image_surface_get_data(surface);
+    for (std::size_t y = 0; y < height; ++y, row += stride)
+        for (std::size_t x = 0, start = 0; x < width; start = x) {
+            const colour value = at(row, start);
+            while (x < width && at(row, x) == value)
+                ++x;
+            visit(value, x - start);
+        }
+}
+
+/// PNG's bytes, which are not multiplied by the opacity.
+std::vector<png_byte> colour_map(const std::vector<colour>& colours) {
+    std::vector<png_byte> bytes;
+    for (const colour word : colours) {
+        const colour alpha = word >> 24U;
+        for (const unsigned shift : {16U, 8U, 0U}) {
+            const colour value = (word >> shift) & 0xFFU;
+            bytes.push_back(static_cast<png_byte>(alpha == 0 ? 0 : std::min(255U, (value * 255 + alpha / 2) / alpha)));
+        }
+        bytes.push_back(static_cast<png_byte>(alpha));
+    }
+    return bytes;
+}
+
+std::string encoded(cairo_surface_t* surface) {
+    palette table;
+    for_each_run(surface, [&](colour value, std::size_t pixels) { table.count(value, pixels); });
+    table.settle();
+    std::vector<png_byte> indices;
+    for_each_run(surface, [&](colour value, std::size_t pixels) {
+        indices.insert(indices.end(), pixels, table.index_of(value));
+    });
+    const std::vector<png_byte> map = colour_map(table.colours());
+
+    png_image image{};
+    image.version = PNG_IMAGE_VERSION;
+    image.width = static_cast<png_uint_32>(cairo_image_surface_get_width(surface));
+    image.height = static_cast<png_uint_32>(cairo_image_surface_get_height(surface));
+    image.format = PNG_FORMAT_RGBA_COLORMAP;
+    image.colormap_entries = static_cast<png_uint_32>(table.colours().size());
+    image.flags = PNG_IMAGE_FLAG_FAST; // plain areas compress well without any search for the best filter
+    png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
+    const auto buffer = std::make_unique_for_overwrite<char[]>(size);
+    if (png_image_write_to_memory(&image, buffer.get(), &size, 0, indices.data(), 0, map.data()) == 0)
+        throw std::runtime_error(std::string("libpng: ") + image.message);
+    return {buffer.get(), size};
+}
+
+} // namespace
+
+std::string png(const std::string& svg, double scale) {
+    const surface_ptr surface = rasterised(svg, scale);
+    return encoded(surface.get());
+}
+
+void warm_fonts() noexcept {
+    try {
+        rasterised("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\" height=\"9\" font-family=\"DejaVu Sans, "
+                   "sans-serif\"><text>a</text><text font-weight=\"bold\">b</text></svg>",
+                   1);
+    } catch (const std::exception&) {
+        return; // the picture itself will tell
+    }
+}
+
+} // namespace xcores::render

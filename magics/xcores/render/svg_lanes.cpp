@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <xcores/render/svg_lanes.hpp>
+
+#include <algorithm>
+
+#include <xcores/model/format.hpp>
+#include <xcores/model/summary.hpp>
+#include <xcores/render/escape.hpp>
+#include <xcores/render/table.hpp>
+
+namespace xcores::render {
+
+namespace {
+
+constexpr std::size_t most_gil_ribbons = 8;
+constexpr std::size_t most_core_lanes = 64;
+constexpr std::size_t most_idle_core_lanes = 16;
+
+lane_sizes sizes_for(std::size_t lanes) {
+    if (lanes <= 4)
+        return {26, 20, 0, 13, 1};
+    if (lanes <= 16)
+        return {18, 14, 0, 11, 1};
+    return {9, 7.5, 0, 9, 2};
+}
+
+constexpr lane_sizes ribbon_sizes{36, 26, 0, 13, 1};
+
+std::string ribbon_heading(const model::gil_record& gil) {
+    std::string text = "Who held the GIL of " + clipped(with_article(gil.name), 40);
+    if (gil.handovers)
+        text += ": " + model::count(*gil.handovers) + (*gil.handovers == 1 ? " hand-over" : " hand-overs");
+    return text;
+}
+
+std::optional<double> busy_share(const model::report& from, const std::vector<stretch>& visits) {
+    const auto running = model::totals_of(from).running;
+    if (!running || running->length() <= model::nanoseconds{0})
+        return std::nullopt;
+    return coverage(in_turn(visits, 1), *running, 1, 1).share(0, 0);
+}
+
+struct who_lane {
+    std::string name;
+    std::vector<stretch> who;
+    std::optional<double> share;
+};
+
+/// Lanes that show who, not what.
+double draw_who(canvas& on, const std::vector<who_lane>& lanes, const time_scale& scale, double y,
+                const lane_sizes& sizes) {
+    const auto& shades = on.colours().workers;
+    const auto top = [&](std::size_t lane) { return y + static_cast<double>(lane) * sizes.pitch; };
+    draw_grounds(on, scale, y, lanes.size(), sizes);
+    stack bars(layers_of(shades));
+    for (std::size_t i = 0; i < lanes.size(); ++i)
+        bars.add(in_turn(lanes[i].who, shades.size()), scale, top(i) + sizes.bar, sizes.bar);
+    bars.paint(on);
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+        if (sizes.bar > 11)
+            draw_numbers(on, lanes[i].who, scale, top(i) + sizes.bar / 2,
+                         {.prefix = "worker ", .size = sizes.font - 1, .inks = shades});
+        if (!sizes.labels(i))
+            continue;
+        on.text(plot_left - 8, sizes.baseline(top(i)), lanes[i].name,
+                {.size = sizes.font, .fill = on.colours().ink, .at = anchor::end});
+        on.text(picture_width - margin, sizes.baseline(top(i)), model::percent(lanes[i].share),
+                {.size = sizes.font, .fill = on.colours().ink, .at = anchor::end, .bold = sizes.bar > 16});
+    }
+    return top(lanes.size());
+}
+
+} // namespace
+
+double draw_gils(canvas& on, const model::report& from, const time_scale& scale, double y) {
+    std::size_t drawn = 0;
+    for (const model::gil_record& gil : from.gils) {
+        if (gil.workers.size() < 2 || ++drawn > most_gil_ribbons)
+            continue;
+        draw_heading(on, y + 12, ribbon_heading(gil), "held");
+        y = draw_who(on, {{"GIL", holds_of(from, gil), model::held_share(from, gil)}}, scale, y + 21, ribbon_sizes);
+    }
+    return y;
+}
+
+double draw_cores(canvas& on, const model::report& from, const time_scale& scale, double y) {
+    const std::vector<int> cores = cores_of(from);
+    if (cores.empty() || from.workers.empty())
+        return y;
+    std::vector<who_lane> lanes;
+    for (const int core : cores) {
+        std::vector<stretch> visits = visits_to(from, core);
+        const std::optional<double> share = busy_share(from, visits);
+        if (lanes.size() < most_core_lanes && (cores.size() <= most_idle_core_lanes || !visits.empty()))
+            lanes.push_back({"core " + std::to_string(core), std::move(visits), share});
+    }
+    draw_heading(on, y + 12, "Which worker each core ran", "busy");
+    y += 21;
+    if (!lanes.empty())
+        y = draw_who(on, lanes, scale, y, sizes_for(lanes.size()));
+    if (lanes.size() < cores.size())
+        y = draw_note(on, "and " + model::count(static_cast<std::int64_t>(cores.size() - lanes.size())) + " more cores",
+                      y);
+    return y + 6;
+}
+
+} // namespace xcores::render

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <xcores/render/svg_stack.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+namespace xcores::render {
+
+namespace {
+
+using model::nanoseconds;
+using namespace std::chrono_literals;
+
+/// The outline of columns of these heights, one shape for each unbroken row of them.
+std::string outline(std::span<const double> heights, double column, double ground) {
+    std::string data;
+    double level = 0;
+    for (std::size_t i = 0; i <= heights.size(); ++i) {
+        const double next = i < heights.size() ? heights[i] : 0;
+        if (next == level)
+            continue;
+        const std::string x = number(plot_left + static_cast<double>(i) * column);
+        data += level == 0 ? "M" + x + " " + number(ground) : "H" + x;
+        data += "V" + number(ground - next);
+        level = next;
+        if (next == 0)
+            data += "z";
+    }
+    return data;
+}
+
+} // namespace
+
+double time_scale::x(nanoseconds time) const {
+    const double share =
+        static_cast<double>((time - whole.start).count()) / static_cast<double>(whole.length().count());
+    return plot_left + std::clamp(share, 0.0, 1.0) * (plot_right - plot_left);
+}
+
+nanoseconds tick_of(const time_scale& scale) {
+    constexpr int most_ticks = 9;
+    const nanoseconds whole = scale.whole.length();
+    if (whole > 200s) {
+        for (const nanoseconds step : {nanoseconds{30s}, nanoseconds{1min}, nanoseconds{2min}, nanoseconds{5min},
+                                       nanoseconds{10min}, nanoseconds{30min}, nanoseconds{1h}, nanoseconds{2h}})
+            if (whole / step <= most_ticks)
+                return step;
+        return std::chrono::ceil<std::chrono::hours>(whole / most_ticks);
+    }
+    nanoseconds step{1};
+    for (int i = 0; whole / step > most_ticks; ++i)
+        step = i % 3 == 1 ? step * 5 / 2 : step * 2;
+    return step;
+}
+
+void stack::add(const std::vector<stretch>& stretches, const time_scale& scale, double ground, double height) {
+    coverage shares(stretches, scale.whole, scale.columns(), layers_.size());
+    shares.sharpen();
+    const double least = std::min(1.0, height / 4);
+    std::vector<double> tops(shares.columns());
+    std::vector<double> heights(shares.columns());
+    for (std::size_t k = 0; k < layers_.size(); ++k) {
+        for (std::size_t i = 0; i < shares.columns(); ++i) {
+            const double share = shares.share(i, k);
+            // A short event is never lost; rounding to quarters keeps equal neighbours equal.
+            const double slice = std::max(least, std::round(share * layers_[k].weight * height * 4) / 4);
+            heights[i] = share > 1e-6 ? tops[i] = std::min(height, tops[i] + slice) : 0;
+        }
+        data_[k] += outline(heights, scale.column, ground);
+    }
+}
+
+void stack::paint(canvas& on) const {
+    for (std::size_t k = layers_.size(); k-- > 0;)
+        on.path(data_[k], layers_[k].fill);
+}
+
+std::vector<layer> layers_of(std::span<const identity> identities) {
+    std::vector<layer> layers;
+    for (const identity& one : identities)
+        layers.push_back({1, one.fill});
+    return layers;
+}
+
+std::vector<stretch> in_turn(std::vector<stretch> stretches, std::size_t number) {
+    for (stretch& one : stretches)
+        one.category %= number;
+    return stretches;
+}
+
+void draw_numbers(canvas& on, std::span<const stretch> stretches, const time_scale& scale, double middle,
+                  const numbering& how) {
+    constexpr double smallest = 8;
+    constexpr double nearly_all = 0.9; // else the column is stacked, and there is nothing to write on
+    for (std::size_t i = 0; i < stretches.size();) {
+        const std::size_t category = stretches[i].category;
+        const double left = scale.x(stretches[i].start);
+        double right = scale.x(stretches[i].end);
+        double covered = right - left;
+        for (++i; i < stretches.size() && stretches[i].category == category; ++i) {
+            if (scale.x(stretches[i].start) - right >= how.gap)
+                break;
+            right = scale.x(stretches[i].end);
+            covered += right - scale.x(stretches[i].start);
+        }
+        const std::string digits = std::to_string(category);
+        const std::string words = std::string(how.prefix) + digits;
+        const double room = right - left - 3;
+        const bool all = room >= width_of_text(words, how.size) + 8;
+        const double size = all ? how.size : std::min(how.size, how.size * room / width_of_text(digits, how.size));
+        if (size >= smallest && covered >= nearly_all * (right - left))
+            on.text((left + right) / 2, middle + size * 0.36, all ? words : digits,
+                    {.size = size, .fill = how.inks[category % how.inks.size()].ink, .at = anchor::middle});
+    }
+}
+
+void draw_grounds(canvas& on, const time_scale& scale, double y, std::size_t lanes, const lane_sizes& sizes) {
+    const double bottom = y + static_cast<double>(lanes - 1) * sizes.pitch + sizes.bar + sizes.strip;
+    if (sizes.pitch - sizes.bar < 2)
+        on.box(plot_left, y, plot_right - plot_left, bottom - y, on.colours().ground);
+    for (std::size_t i = 0; i < lanes && sizes.pitch - sizes.bar >= 2; ++i)
+        on.box(plot_left, y + static_cast<double>(i) * sizes.pitch, plot_right - plot_left, sizes.bar,
+               on.colours().ground);
+    std::string lines;
+    for (nanoseconds at{}; at <= scale.whole.end; at += tick_of(scale))
+        lines += "M" + number(scale.x(at)) + " " + number(y) + "V" + number(bottom);
+    on.lines(lines, on.colours().grid, 0.8);
+}
+
+void draw_heading(canvas& on, double y, std::string_view left, std::string_view right) {
+    on.text(margin, y, left, {.size = 12, .fill = on.colours().ink, .bold = true});
+    on.text(picture_width - margin, y, right, {.size = 11, .fill = on.colours().faint_ink, .at = anchor::end});
+}
+
+double draw_note(canvas& on, std::string_view words, double y) {
+    on.text(plot_left, y + 12, words, {.size = 11, .fill = on.colours().faint_ink});
+    return y + 18;
+}
+
+} // namespace xcores::render

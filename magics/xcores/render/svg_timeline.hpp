@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <string>
+
+#include <xcores/model/report.hpp>
+
+/// The picture: one lane per worker, coloured by what it did; one ribbon per shared GIL, showing who held it; one lane
+/// per core, showing which worker sat on it. Refuses to smooth: where several samples share a column of the picture,
+/// the column is divided among them in proportion.
+namespace xcores::render {
+
+struct style {
+    bool dark = false; ///< a dark card instead of the near-white one
+};
+
+/// An SVG document of 900 units' width, at most 200 KB long whatever the run. Pure: the same report gives the same
+/// bytes.
+std::string svg_timeline(const model::report&, const style& = {});
+
+} // namespace xcores::render

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <xcores/render/table.hpp>
+
+#include <algorithm>
+
+#include <xcores/model/format.hpp>
+#include <xcores/model/summary.hpp>
+#include <xcores/render/svg_lanes.hpp>
+
+namespace xcores::render {
+
+namespace {
+
+using model::nanoseconds;
+
+constexpr std::size_t most_rows = 64;
+constexpr std::size_t most_gils = 4;
+
+std::string outcome_of(const model::worker_record& worker) {
+    if (worker.how.kind == model::outcome_kind::pending)
+        return "still running";
+    const std::string event = event_of(worker);
+    return event.empty() ? (worker.result.empty() ? "None" : worker.result) : event;
+}
+
+std::string transfer_of(const model::worker_record& worker) {
+    if (!worker.transfer_in && !worker.transfer_out)
+        return std::string(model::unknown_text);
+    nanoseconds sum{};
+    for (const auto& phase : {worker.transfer_in, worker.transfer_out})
+        sum += phase ? phase->length() : nanoseconds{};
+    return model::duration(sum);
+}
+
+std::string gil_wait_of(const model::worker_record& worker) {
+    const model::state_times times = model::times_of(worker);
+    if (times.sampled <= nanoseconds{0} || times.unknown == times.sampled)
+        return std::string(model::unknown_text);
+    return model::percent(static_cast<double>(times.waiting_gil.count()) / static_cast<double>(times.sampled.count()));
+}
+
+std::string startup_of(const model::worker_record& worker) {
+    // No start-up is a warm worker; but one that never ran has not been shown to be one.
+    if (!worker.startup)
+        return worker.run ? "warm" : std::string(model::unknown_text);
+    return model::duration(worker.startup->length());
+}
+
+std::string run_of(const model::worker_record& worker) {
+    return worker.run ? model::duration(worker.run->length()) : std::string(model::unknown_text);
+}
+
+row row_of(const model::worker_record& worker) {
+    return {.worker = worker.index,
+            .returned = worker.how.kind == model::outcome_kind::returned,
+            .outcome = outcome_of(worker),
+            .figures = {startup_of(worker), transfer_of(worker), run_of(worker), model::duration(worker.cpu),
+                        model::percent(model::cpu_share(worker)), gil_wait_of(worker),
+                        model::bytes(worker.memory_bytes)}};
+}
+
+/// " (50 % worker 0, 49 % worker 1)": shares of the time, adding up to the share for which it was held.
+std::string holders(const model::report& from, const model::gil_record& gil, double held) {
+    const std::vector<double> shares = model::holders_of(from, gil);
+    std::string text;
+    for (std::size_t i = 0; i < shares.size() && i < most_gils; ++i)
+        text += (i == 0 ? " (" : ", ") + model::percent(shares[i] * held) + " worker " + std::to_string(gil.workers[i]);
+    return text.empty() ? text : text + (shares.size() > most_gils ? ", …)" : ")");
+}
+
+std::string gil_line(const model::report& from, const model::gil_record& gil) {
+    const auto held = model::held_share(from, gil);
+    std::string text = "GIL of " + with_article(gil.name) + ": ";
+    text += held ? "held " + model::percent(*held) + " of the time" : "who held it is unknown";
+    if (gil.workers.size() > 1 && held)
+        text += holders(from, gil, *held);
+    if (gil.workers.size() > 1 && gil.handovers)
+        text += ", " + model::count(*gil.handovers) + (*gil.handovers == 1 ? " hand-over" : " hand-overs");
+    return text;
+}
+
+std::vector<std::string> totals_in(const model::report& from) {
+    const model::totals sum = model::totals_of(from);
+    std::string line = (from.wall ? "wall time " : "so far ") + model::duration(from.elapsed);
+    if (sum.cores_busy)
+        line += "; " + model::fixed(*sum.cores_busy, 2) + " of " + std::to_string(sum.speedup_bound) +
+                (sum.speedup_bound == 1 ? " core" : " cores") + " busy; best possible speed-up " +
+                std::to_string(sum.speedup_bound) + "x";
+    if (sum.memory_bytes)
+        line += "; memory " + model::bytes(*sum.memory_bytes);
+    std::vector<std::string> lines{line};
+    for (const model::gil_record& gil : from.gils)
+        if (gil.workers.size() > 1 || from.gils.size() <= most_gils)
+            lines.push_back(gil_line(from, gil));
+    if (!from.gils.empty() && lines.size() == 1)
+        lines.push_back("every worker had a GIL of its own");
+    return lines;
+}
+
+/// A column that knows nothing of anybody is no column.
+void drop_unknown_columns(table& from) {
+    for (std::size_t i = from.heads.size(); i-- > 0;) {
+        const auto known = [i](const row& one) { return one.figures[i] != model::unknown_text; };
+        if (std::ranges::any_of(from.rows, known))
+            continue;
+        const auto column = static_cast<std::ptrdiff_t>(i);
+        from.heads.erase(from.heads.begin() + column);
+        for (row& one : from.rows)
+            one.figures.erase(one.figures.begin() + column);
+    }
+}
+
+} // namespace
+
+std::string with_article(const std::string& name) {
+    const bool numbered = !name.empty() && name.back() >= '0' && name.back() <= '9';
+    return numbered ? name : "the " + name;
+}
+
+table table_of(const model::report& from) {
+    table result;
+    result.caption = model::caption_of(from);
+    result.heads = {"start-up", "transfer", "run", "CPU", "CPU / run", "GIL wait", "memory"};
+    for (const model::worker_record& worker : from.workers) {
+        row next = row_of(worker);
+        if (result.rows.size() < most_rows || (!next.returned && result.rows.size() < 2 * most_rows))
+            result.rows.push_back(std::move(next));
+        else
+            ++result.left_out;
+    }
+    drop_unknown_columns(result);
+    result.totals = totals_in(from);
+    return result;
+}
+
+} // namespace xcores::render

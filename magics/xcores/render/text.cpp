@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <xcores/render/text.hpp>
+
+#include <algorithm>
+#include <set>
+
+#include <xcores/model/format.hpp>
+#include <xcores/model/summary.hpp>
+#include <xcores/render/escape.hpp>
+#include <xcores/render/glyphs.hpp>
+#include <xcores/render/svg_lanes.hpp>
+#include <xcores/render/table.hpp>
+
+namespace xcores::render {
+
+namespace {
+
+constexpr int least_columns = 40;
+constexpr std::size_t most_lanes = 32;
+constexpr std::size_t label_width = 10;
+constexpr std::size_t longest_failure = 400;
+
+std::string padded_left(std::string_view text, std::size_t width) {
+    const std::size_t used = width_of(text);
+    return std::string(used < width ? width - used : 0, ' ') + std::string(text);
+}
+
+std::string padded_right(std::string_view text, std::size_t width) {
+    const std::size_t used = width_of(text);
+    return std::string(text) + std::string(used < width ? width - used : 0, ' ');
+}
+
+std::vector<std::size_t> widths_of(const table& from) {
+    std::vector<std::size_t> widths;
+    for (const std::string& head : from.heads)
+        widths.push_back(width_of(head));
+    for (const row& one : from.rows)
+        for (std::size_t i = 0; i < widths.size(); ++i)
+            widths[i] = std::max(widths[i], width_of(one.figures[i]));
+    return widths;
+}
+
+std::string line_of(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) {
+    std::string line;
+    for (std::size_t i = 0; i < cells.size(); ++i)
+        line += "  " + padded_left(cells[i], widths[i]);
+    return line;
+}
+
+void mark_phase(std::vector<std::string>& line, const std::optional<model::interval>& phase, const model::report& from,
+                std::string_view mark) {
+    if (!phase)
+        return;
+    const coverage shares({{phase->start, phase->end, 0}}, extent_of(from), line.size(), 1);
+    for (std::size_t i = 0; i < line.size(); ++i)
+        if (line[i] == " " && shares.share(i, 0) > 0.5)
+            line[i] = mark;
+}
+
+std::string worker_line(const model::report& from, const model::worker_record& worker, std::size_t columns) {
+    const coverage shares(activities_of(from, worker), extent_of(from), columns, activities);
+    std::vector<std::string> line;
+    for (std::size_t i = 0; i < columns; ++i)
+        line.emplace_back(glyph_of(shares, i).text);
+    mark_phase(line, worker.startup, from, "-");
+    mark_phase(line, worker.transfer_in, from, "=");
+    mark_phase(line, worker.transfer_out, from, "=");
+    std::string result;
+    for (const std::string& mark : line)
+        result += mark;
+    return result + (event_of(worker).empty() ? "" : "✗");
+}
+
+/// The last digit of the worker that had the core most of the time.
+std::string core_line(const model::report& from, int core, std::size_t columns) {
+    constexpr std::size_t digits = 10;
+    const coverage shares(in_turn(visits_to(from, core), digits), extent_of(from), columns, digits);
+    std::string line;
+    for (std::size_t i = 0; i < columns; ++i) {
+        std::size_t first = 0;
+        double sum = 0;
+        for (std::size_t k = 0; k < digits; ++k) {
+            sum += shares.share(i, k);
+            first = shares.share(i, k) > shares.share(i, first) ? k : first;
+        }
+        line += sum > 0.25 ? static_cast<char>('0' + static_cast<int>(first)) : '.';
+    }
+    return line;
+}
+
+std::string key_to(const model::report& from) {
+    std::set<activity> found;
+    for (const model::worker_record& worker : from.workers)
+        for (const stretch& one : activities_of(from, worker))
+            found.insert(static_cast<activity>(one.category));
+    std::string line;
+    for (const activity what : found)
+        line += (line.empty() ? "" : "   ") + std::string(glyph_for(what)) + " " + std::string(words_for(what));
+    return line;
+}
+
+} // namespace
+
+std::string text_table(const model::report& from, int columns) {
+    const table figures = table_of(from);
+    const auto widths = widths_of(figures);
+    std::string result = visible(figures.caption) + "\n";
+    const std::string head = "worker" + line_of(figures.heads, widths);
+    if (!figures.rows.empty())
+        result += "\n" + head + "  result\n";
+    const int wanted = std::max(columns, least_columns) - static_cast<int>(width_of(head)) - 4;
+    const auto room = static_cast<std::size_t>(std::max(wanted, 24));
+    std::string failures;
+    for (const row& one : figures.rows) {
+        const bool fits = one.returned || width_of(visible(one.outcome)) <= room;
+        result += padded_left(std::to_string(one.worker), 6) + line_of(one.figures, widths) + "  " +
+                  (one.returned ? "" : "✗ ") + (fits ? clipped(one.outcome, room) : "(see below)") + "\n";
+        if (!fits)
+            failures += "worker " + std::to_string(one.worker) + ": " + clipped(one.outcome, longest_failure) + "\n";
+    }
+    if (figures.left_out > 0)
+        result += "and " + model::count(static_cast<std::int64_t>(figures.left_out)) + " more workers\n";
+    result += (failures.empty() ? "\n" : "\n" + failures + "\n");
+    for (const std::string& line : figures.totals)
+        result += visible(line) + "\n";
+    return result;
+}
+
+std::string text_timeline(const model::report& from, int columns) {
+    if (from.workers.empty())
+        return "";
+    const auto width = static_cast<std::size_t>(std::max(columns, least_columns)) - label_width - 1;
+    std::string result;
+    for (std::size_t i = 0; i < from.workers.size() && i < most_lanes; ++i)
+        result += padded_right("worker " + std::to_string(from.workers[i].index), label_width) +
+                  worker_line(from, from.workers[i], width) + "\n";
+    if (from.workers.size() > most_lanes)
+        result +=
+            "and " + model::count(static_cast<std::int64_t>(from.workers.size() - most_lanes)) + " more workers\n";
+    const std::vector<int> cores = cores_of(from);
+    for (std::size_t i = 0; i < cores.size() && i < most_lanes; ++i)
+        result +=
+            padded_right("core " + std::to_string(cores[i]), label_width) + core_line(from, cores[i], width) + "\n";
+    const std::string end = model::duration(extent_of(from).end);
+    result += std::string(label_width, ' ') + "0" + padded_left(end, width - 1) + "\n";
+    return result + key_to(from) + "\n";
+}
+
+std::string text(const model::report& from, int columns) {
+    const std::string timeline = text_timeline(from, columns);
+    return text_table(from, columns) + (timeline.empty() ? "" : "\n" + timeline);
+}
+
+} // namespace xcores::render
