@@ -189,7 +189,7 @@ auto without_gil(Render&& render) {
     return render();
 }
 
-bool write(int stream, const std::string& text) {
+bool write_output(int stream, const std::string& text) {
     const auto& sink = executors::thread_output();
     if (!sink)
         return false;
@@ -266,7 +266,7 @@ PYBIND11_MODULE(_engine, module, py::mod_gil_not_used()) {
     module.def("configure", &configure, py::arg("worker_source"));
     module.def("start", &start, py::arg("kind"), py::arg("inputs"), py::kw_only(), py::arg("timeout") = py::none(),
                py::arg("sample_hz") = 1000.0);
-    module.def("write", &write, py::arg("stream"), py::arg("text"),
+    module.def("write", &write_output, py::arg("stream"), py::arg("text"),
                "To the output of the worker whose thread calls; False when none does.");
     module.def("shutdown", &shutdown, py::arg("patience") = 2.0,
                "Ends the idle workers; False when some did not end in time.");

@@ -48,10 +48,17 @@ judge::verdict judge::operator()(probe& what, nanoseconds elapsed) noexcept {
 
 sampler::sampler(nanoseconds period) : period_(period) {
     record_.period = period;
-    thread_ = std::jthread([this](const std::stop_token& stop) { loop(stop); });
+    thread_ = std::thread([this] { loop(); });
 }
 
-sampler::~sampler() = default;
+sampler::~sampler() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        stopped_.notify_one();
+    }
+    thread_.join();
+}
 
 void sampler::add(probe& what, sample_log& log) {
     const std::lock_guard lock(mutex_);
@@ -70,30 +77,25 @@ model::sampling_record sampler::record() const {
     return record_;
 }
 
-void sampler::loop(const std::stop_token& stop) noexcept {
+void sampler::loop() noexcept {
     os::block_signals_on_this_thread();
     os::name_this_thread("xcores sampler");
     prctl(PR_SET_TIMERSLACK, 1000UL); // ns; the default of 50 us would be 5 % of a tick
-    auto due = os::now() + period_;
-    while (!stop.stop_requested()) {
-        const timespec at{std::chrono::duration_cast<std::chrono::seconds>(due).count(),
-                          (due % std::chrono::seconds{1}).count()};
-        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr);
-        const auto time = os::now();
-        look(time);
-        const auto late = time - due;
+    auto due = std::chrono::steady_clock::now() + period_;
+    std::unique_lock lock(mutex_);
+    while (!stopped_.wait_until(lock, due, [this] { return stopping_; })) {
+        const auto late = std::chrono::steady_clock::now() - due;
+        look(os::now());
         const auto missed = late / period_;
         due += (missed + 1) * period_;
-        const std::lock_guard lock(mutex_);
         ++record_.ticks;
         record_.missed += missed;
-        record_.latest = std::max(record_.latest.value_or(nanoseconds{0}), late);
+        record_.latest = std::max<nanoseconds>(record_.latest.value_or(nanoseconds{0}), late);
         record_.cost = os::thread_cpu_time();
     }
 }
 
 void sampler::look(nanoseconds time) noexcept {
-    const std::lock_guard lock(mutex_);
     for (auto& one : entries_) {
         const auto elapsed = time - one.last;
         if (elapsed <= nanoseconds{0})

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include <memory>
+#include <condition_variable>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -55,14 +55,16 @@ private:
         judge judgement;
         nanoseconds last;
     };
-    void loop(const std::stop_token&) noexcept;
+    void loop() noexcept;
     void look(nanoseconds time) noexcept;
 
     nanoseconds period_;
     mutable std::mutex mutex_;
+    std::condition_variable stopped_;
+    bool stopping_ = false;
     std::vector<entry> entries_;
     model::sampling_record record_;
-    std::jthread thread_;
+    std::thread thread_;
 };
 
 } // namespace xcores::run
