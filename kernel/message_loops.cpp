@@ -3,26 +3,26 @@
 
 #include <cerrno>
 #include <poll.h>
+#include <span>
 #include <sys/eventfd.h>
 #include <system_error>
 #include <unistd.h>
-#include <zmq.hpp>
+#include <vector>
+#include <zmq.h>
 
 namespace xcores::kernel {
 
 namespace {
 
-/// A call on a ZeroMQ socket; empty if a signal interrupted it.
-template <class Call>
-auto interruptible(Call call) -> std::optional<decltype(call())> {
-    try {
-        return call();
-    } catch (zmq::error_t const& error) {
-        if (error.num() != EINTR) {
-            throw;
-        }
-        return std::nullopt;
+/// Waits until a socket of xeus's may have something to read; false if a signal came instead. The descriptors tell of
+/// changes only (zmq_getsockopt(3), ZMQ_FD), so the sockets must have been found empty before; the time limit is for a
+/// change that was swallowed by a send on the same socket.
+bool wait_for(std::span<int const> descriptors) {
+    std::vector<pollfd> watched;
+    for (int const descriptor : descriptors) {
+        watched.push_back({descriptor, POLLIN, 0});
     }
+    return poll(watched.data(), watched.size(), 200) != -1 || errno != EINTR;
 }
 
 } // namespace
@@ -45,23 +45,24 @@ void shell_loop::run_impl() {
 }
 
 bool shell_loop::step() {
-    if (shutdown_.requested()) { // whatever else is queued stays unanswered; the control thread says when to end
-        auto order = interruptible([this] { return read_controller(0); });
-        return !order || !*order || answer_controller(std::move(**order));
+    bool const stopping = shutdown_.requested(); // then what is queued stays unanswered
+    if (!stopping && waiting_.empty()) {
+        if (auto message = read_shell(ZMQ_DONTWAIT)) {
+            waiting_.push_back({std::move(*message), fate::to_be_handled});
+        }
     }
-    if (!waiting_.empty()) {
+    if (!stopping && !waiting_.empty()) {
         waiting next = std::move(waiting_.front());
         waiting_.pop_front();
         deliver_(std::move(next.message), next.verdict);
         return true;
     }
-    auto const ready = interruptible([this] { return poll_channels(); });
-    if (!ready) {
-        handler_.signalled();
-    } else if (auto message = read_shell(*ready)) {
-        deliver_(std::move(*message), fate::to_be_handled);
-    } else if (auto order = read_controller(*ready)) {
+    if (auto order = read_controller(ZMQ_DONTWAIT)) {
         return answer_controller(std::move(*order));
+    }
+    int const descriptors[] = {get_shell_controller_fd(), get_shell_fd()};
+    if (!wait_for(std::span(descriptors).first(stopping ? 1 : 2))) {
+        handler_.signalled();
     }
     return true;
 }
@@ -88,10 +89,8 @@ void control_loop::run_impl() {
             notify_control_listener(std::move(*message));
             continue;
         }
-        // The descriptor tells of changes only (zmq_getsockopt(3), ZMQ_FD), so the socket is always emptied first; the
-        // time limit is for the change that a send of ours may have swallowed.
-        pollfd watched[] = {{get_control_fd(), POLLIN, 0}, {wake_, POLLIN, 0}};
-        poll(watched, 2, 200);
+        int const descriptors[] = {get_control_fd(), wake_};
+        wait_for(descriptors);
     }
     stop_channels();
 }
