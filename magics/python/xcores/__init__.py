@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""xcores runs a notebook cell on many cores: `%%threads`, `%%subinterp` and `%%procs`.
+
+The kernel "Python (xcores)" has the magics from the start; in any other IPython `%load_ext xcores` brings them.
+Importing this package alone needs neither IPython nor the engine.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["last_report", "load_ipython_extension", "unload_ipython_extension"]
+
+
+def last_report() -> Any:
+    """The report of the latest run in this notebook (`to_json()`, `text()`, `svg()`, …), or None before the first."""
+    from xcores.runner import last_report
+
+    return last_report()
+
+
+def load_ipython_extension(shell: "InteractiveShell") -> None:
+    """Add the magics to `shell`. Doing it again changes nothing."""
+    from xcores import errors, magics, output
+
+    errors.uninstall(shell)
+    errors.install(shell)
+    magics.register(shell)
+    output.install()
+
+
+def unload_ipython_extension(shell: "InteractiveShell") -> None:
+    """Take away all that `load_ipython_extension` added. Workers that are ready stay so until the kernel ends."""
+    from xcores import errors, magics, output
+
+    magics.unregister(shell)
+    errors.uninstall(shell)
+    output.uninstall()

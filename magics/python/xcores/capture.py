@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Sends along what a cell needs of the notebook: the names it uses, and the names which the functions it uses use.
+
+All of it shares one set of globals in the worker, as it did in the notebook. It is pickled once for all workers, name
+by name, so that an object which cannot be sent is reported under its name; large data travels beside the pickle,
+uncopied. Threads get the objects themselves.
+"""
+
+import importlib
+import io
+import linecache
+import marshal
+import os
+import pickle
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from xcores import _transfer
+from xcores._worker import RESULT
+from xcores.names import CellNames, names_of_code
+
+PREDEFINED = frozenset({"worker", "workers", "input", "exit", "quit", "get_ipython", RESULT})
+"""What a worker defines by itself, whatever the notebook has under these names."""
+
+
+class Unsendable(Exception):
+    """A name the cell needs holds something that exists in the notebook only."""
+
+    def __init__(self, name: str, value: object, reason: str, user: str | None) -> None:
+        used = f" (used by `{user}`)" if user else ""
+        kind = _transfer.type_name(value)
+        article = "an" if kind[0] in "aeiouAEIOU" else "a"
+        super().__init__(f"`{name}`{used}: it is {article} {kind}, and exists in the notebook only ({reason})")
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Notebook:
+    """What `capture` may know of the notebook."""
+
+    names: dict[str, Any]
+    hidden: Mapping[str, Any]
+    """What IPython itself put among the names; not the user's, so not sent."""
+    label: Callable[[str], str | None]
+    """File name of a code object -> what to call it in tracebacks ("Cell In[3]"), or None to leave it."""
+
+    def has(self, name: str) -> bool:
+        if name not in self.names or name in PREDEFINED or (name.startswith("__") and name.endswith("__")):
+            return False
+        value = self.names[name]
+        if name in self.hidden and self.hidden[name] is value:
+            return False
+        return not (name == "display" and getattr(value, "__module__", "").startswith("IPython"))
+
+
+def shared_values(names: CellNames, notebook: Notebook) -> dict[str, Any]:
+    """For threads: the objects themselves. What functions use, they find in their own globals."""
+    return {name: notebook.names[name] for name in (*names.needed, *names.optional) if notebook.has(name)}
+
+
+class Capture:
+    """The names that a cell needs, pickled."""
+
+    def __init__(self, names: CellNames, notebook: Notebook) -> None:
+        """*Failure*: `Unsendable`."""
+        self.notebook = notebook
+        self.cell = names
+        self.names: list[str] = []
+        self.buffers: list[memoryview] = []
+        self.sources: dict[str, str] = {}
+        self.labels: dict[str, str] = {}
+        self._stream = io.BytesIO()
+        self._pickler = _pickler_type()(self._stream, self)
+        self._attributes = set(names.attributes)
+        self._waiting: dict[str, tuple[str | None, bool]] = {}
+        for name in names.needed:
+            self.ask(name, None)
+        for name in names.optional:
+            self.ask(name, None, optional=True)
+        self._user: str | None = None
+        while self._waiting:
+            name, (user, optional) = next(iter(self._waiting.items()))
+            del self._waiting[name]
+            self._add(name, user, optional)
+        self.submodules = list(self._submodules())
+        self.data = self._stream.getvalue()
+
+    def ask(self, name: str, user: str | None, *, optional: bool = False) -> None:
+        """Have `name` sent, on behalf of the function `user`."""
+        # A name that the cell makes itself is there when the cell calls the function; the notebook's one is a stopgap.
+        optional = optional or (user is not None and name in self.cell.bound)
+        if name in self.names or not self.notebook.has(name):
+            return
+        known = self._waiting.get(name)
+        if known is None or (known[1] and not optional):
+            self._waiting[name] = (user, optional)
+
+    def add_code(self, code: types.CodeType, user: str) -> None:
+        """Have all that the code of the function `user` needs sent."""
+        names = names_of_code(code)
+        for name in names.reads:
+            self.ask(name, user)
+        for name in names.annotations:
+            self.ask(name, user, optional=True)
+        self._attributes.update(_attributes_of(code))
+        filename = code.co_filename
+        if filename not in self.sources:
+            self.sources[filename] = "".join(linecache.getlines(filename))
+            label = self.notebook.label(filename)
+            if label is not None:
+                self.labels[filename] = label
+
+    def _add(self, name: str, user: str | None, optional: bool) -> None:
+        value = self.notebook.names[name]
+        if optional and not self._is_sendable(value):
+            return
+        self.names.append(name)
+        try:
+            self._pickler.dump(_transfer.large(value))
+        except Exception as error:
+            raise Unsendable(name, value, _reason(error), user) from error
+
+    def _is_sendable(self, value: Any) -> bool:
+        class Nothing:
+            add_code = staticmethod(lambda code, user: None)
+            notebook = self.notebook
+            buffers: list[memoryview] = []
+
+        try:
+            _pickler_type()(io.BytesIO(), Nothing).dump(_transfer.large(value))
+        except Exception:
+            return False
+        return True
+
+    def _submodules(self) -> Iterator[str]:
+        """Submodules reached as attributes (`concurrent.futures`): importing the package may not bring them."""
+        values = (self.notebook.names[name] for name in self.names)
+        packages = {one.__name__ for one in values if isinstance(one, types.ModuleType) and hasattr(one, "__path__")}
+        for name in list(sys.modules):
+            package = name.partition(".")[0]
+            while package != name:
+                if package in packages and self._attributes.issuperset(name[len(package) + 1:].split(".")):
+                    yield name
+                    break
+                package = ".".join(name.split(".")[:package.count(".") + 2])
+
+
+def _attributes_of(code: types.CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _attributes_of(constant)
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _refuse_file(file: object) -> Any:
+    raise TypeError(f"cannot pickle {_transfer.type_name(file)!r} object")
+
+
+def _pickler_type() -> type:
+    """cloudpickle's pickler, writing functions and modules such that a worker can do without cloudpickle."""
+    global _cached_pickler_type
+    if _cached_pickler_type is not None:
+        return _cached_pickler_type
+    import cloudpickle
+
+    class CellPickler(cloudpickle.Pickler):
+        # cloudpickle would send the contents of an open file, which is hardly what is meant.
+        dispatch_table = {**cloudpickle.Pickler.dispatch_table, io.TextIOWrapper: _refuse_file,
+                          types.CodeType: lambda code: (_transfer.make_code, (marshal.dumps(code),))}
+
+        def __init__(self, stream: io.BytesIO, capture: Any) -> None:
+            super().__init__(stream, protocol=5, buffer_callback=lambda buffer: capture.buffers.append(buffer.raw()))
+            self.dispatch_table = {**type(self).dispatch_table, **_transfer.buffer_reducers()}
+            self.capture = capture
+            self.scope = _Scope()
+            self.globals_ref[id(capture.notebook.names)] = self.scope
+
+        def reducer_override(self, value: Any) -> Any:
+            kind = type(value)
+            if kind is types.FunctionType and value.__globals__ is self.capture.notebook.names:
+                self.capture.add_code(value.__code__, value.__qualname__)
+                return _reduced_function(value, self.scope)
+            if kind is types.ModuleType and sys.modules.get(value.__name__) is value:
+                return importlib.import_module, (value.__name__,)
+            return super().reducer_override(value)
+
+    _cached_pickler_type = CellPickler
+    return CellPickler
+
+
+_cached_pickler_type: type | None = None
+
+
+class _Scope:
+    """The globals of the notebook, which in a worker are those of the cell."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _transfer.namespace, ()
+
+
+def _reduced_function(function: types.FunctionType, scope: _Scope) -> tuple[Any, ...]:
+    cells = function.__closure__ or ()
+    annotate = function.__annotate__
+    plain = isinstance(annotate, types.FunctionType) and annotate.__closure__ is None
+    fields = {name: getattr(function, name) for name in
+              ("__name__", "__qualname__", "__module__", "__doc__", "__defaults__", "__kwdefaults__")}
+    state = {
+        "closure": [_contents(cell) for cell in cells],
+        "attributes": dict(function.__dict__),
+        "fields": fields,
+        "annotate": marshal.dumps(annotate.__code__) if plain else None,
+    }
+    return (_transfer.make_function, (marshal.dumps(function.__code__), scope, len(cells)), state, None, None,
+            _transfer.fill_function)
+
+
+def _contents(cell: types.CellType) -> tuple[Any, ...]:
+    try:
+        return (cell.cell_contents,)
+    except ValueError:  # not bound yet
+        return ()
+
+
+def worker_input(plan: dict[str, Any], capture: Capture) -> tuple[bytes, list[memoryview]]:
+    """What `_worker.prepare` reads: the plan, then the names one after the other."""
+    environment = {"path": list(sys.path), "directory": os.getcwd(), "environment": dict(os.environ)}
+    text = pickle.dumps({**plan, **environment, "names": capture.names, "submodules": capture.submodules}, protocol=5)
+    return text + capture.data, capture.buffers

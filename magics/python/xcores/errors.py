@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How the failures of workers become exceptions of the notebook, and how they are shown."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+class WorkerError(RuntimeError):
+    """A worker ended without a result. Stands in for its own exception where that cannot be rebuilt in the notebook."""
+
+    def __init__(self, message: str, worker: int, outcome: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.worker = worker
+        self.outcome = outcome or {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.worker, self.outcome)
+
+
+class WorkerExited(WorkerError):
+    """The worker called `sys.exit`, or its process ended by itself."""
+
+
+class WorkerCrashed(WorkerError):
+    """A signal such as a segmentation fault ended the process of the worker."""
+
+
+class WorkerTimedOut(WorkerError):
+    """The worker was stopped because the time limit was reached."""
+
+
+class WorkerInterrupted(WorkerError):
+    """The worker was stopped because the user asked."""
+
+
+class WorkerFailed(WorkerError):
+    """The cell could not be run, or its result could not be sent: not the fault of what the cell does."""
+
+
+class WorkersFailed(ExceptionGroup):
+    """Some workers of a cell failed. The members are their exceptions, in the order of the workers."""
+
+    tracebacks: dict[int, str]
+    workers: int
+
+    @classmethod
+    def of(cls, failures: dict[int, Exception], tracebacks: dict[int, str], workers: int) -> "WorkersFailed":
+        count = len(failures)
+        one = cls(f"{count} of {workers} worker{'s' * (workers != 1)} failed", list(failures.values()))
+        one.tracebacks = tracebacks
+        one.workers = workers
+        return one
+
+    def derive(self, excs: Sequence[Exception]) -> ExceptionGroup:
+        return ExceptionGroup(self.message, excs)
+
+    def _render_traceback_(self) -> list[str]:
+        """Each different traceback once, with the workers it came from."""
+        same: dict[str, list[int]] = {}
+        for worker, text in self.tracebacks.items():
+            same.setdefault(text.rstrip("\n"), []).append(worker)
+        lines = [f"{type(self).__name__}: {self.message}"]
+        for text, workers in same.items():
+            lines += ["", f"{named(workers)}:", *text.split("\n")]
+        kept = [worker for worker in range(self.workers) if worker not in self.tracebacks]
+        if kept:
+            lines += ["", f"{'Results' if len(kept) > 1 else 'The result'} of {named(kept)} kept."]
+        return lines
+
+
+class CellSyntaxError(SyntaxError):
+    """A syntax error in the body of a cell magic, shown like one in any other cell."""
+
+    @classmethod
+    def of(cls, error: SyntaxError | ValueError) -> "CellSyntaxError":
+        made = cls(*error.args)
+        made.original = type(error) if isinstance(error, SyntaxError) else SyntaxError
+        return made
+
+
+def named(workers: Sequence[int]) -> str:
+    """`worker 3`, `workers 0, 1 and 3`, `workers 0 to 7`."""
+    if len(workers) == 1:
+        return f"worker {workers[0]}"
+    if len(workers) > 3 and list(workers) == list(range(workers[0], workers[-1] + 1)):
+        return f"workers {workers[0]} to {workers[-1]}"
+    return f"workers {', '.join(map(str, workers[:-1]))} and {workers[-1]}"
+
+
+def usage_error(message: str) -> Exception:
+    """An error that IPython shows as one line, without a traceback."""
+    from IPython.core.error import UsageError
+
+    return UsageError(message)
+
+
+def interruption(stopped: Sequence[int], abandoned: Sequence[int]) -> KeyboardInterrupt:
+    """The KeyboardInterrupt of a cell whose workers have been stopped; it shows itself without our own frames."""
+    text = f"{named(stopped)} stopped" if stopped else "all workers had already ended"
+    if abandoned:
+        text += f"; {named(abandoned)} did not react: {_LEFT_BEHIND}"
+    error = KeyboardInterrupt(text)
+    error._render_traceback_ = lambda: [f"KeyboardInterrupt: {text}"]
+    return error
+
+
+_LEFT_BEHIND = (
+    "code that sleeps, waits or runs in C cannot be interrupted. It is left behind, and the next cell gets a new worker"
+)
+
+_MAKERS: dict[str, tuple[type[WorkerError], str]] = {
+    "exited": (WorkerExited, "the process of the worker ended by itself ({message}); it is replaced"),
+    "crashed": (WorkerCrashed, "the process of the worker was ended by {message}; it is replaced, the kernel goes on"),
+    "timed_out": (WorkerTimedOut, "stopped because --timeout was reached"),
+    "interrupted": (WorkerInterrupted, "stopped by an interrupt"),
+    "failed": (WorkerFailed, "{message}"),
+    "raised": (WorkerError, "{type}: {message}"),
+}
+
+
+def failure_of(worker: int, outcome: dict[str, Any], original: BaseException | None = None) -> Exception:
+    """The exception for a worker that ended as `outcome` says; `original` is its own, where that could be sent."""
+    note = f"\nIn worker {worker}:\n{outcome['traceback']}".rstrip() if outcome["traceback"] else ""
+    if isinstance(original, Exception):
+        if original.__traceback__ is None and note:
+            original.add_note(note)
+        return original
+    kind, text = _MAKERS.get(outcome["kind"], _MAKERS["failed"])
+    if outcome["type"] == "SystemExit":
+        text = "the cell called exit ({message}); the kernel goes on"
+    message = text.format(message=outcome["message"] or outcome["kind"], type=outcome["type"])
+    if outcome["abandoned"]:
+        message += f"; the worker did not react: {_LEFT_BEHIND}"
+    error = kind(message, worker, outcome)
+    if outcome["kind"] == "raised" and note:
+        error.add_note(note)
+    return error
+
+
+def shown_traceback(outcome: dict[str, Any], error: Exception) -> str:
+    """What the cell shows for one failed worker: where it was, and how it ended."""
+    where = outcome["traceback"].rstrip("\n")
+    if outcome["kind"] == "raised" and where:
+        return where
+    end = f"{type(error).__name__}: {error}"
+    above = where.rpartition("\n")[0]
+    return f"{above}\n{end}" if above else end
+
+
+_SHOWN = (WorkersFailed, CellSyntaxError)
+
+
+def install(shell: "InteractiveShell") -> None:
+    """Have `shell` show our exceptions compactly: by itself it would show each with all the frames above the cell."""
+    before = (shell.custom_exceptions, getattr(shell, "CustomTB", None))
+
+    def show(self: Any, kind: type, error: BaseException, trace: Any, tb_offset: int | None = None) -> list[str]:
+        if not isinstance(error, _SHOWN):
+            return before[1](kind, error, trace, tb_offset)
+        self._get_exc_info((kind, error, trace))
+        if isinstance(error, CellSyntaxError):
+            kind = error.original
+            text = self.SyntaxTB.structured_traceback(kind, error, [])
+        else:
+            text = error._render_traceback_()
+        self._showtraceback(kind, error, text)
+        return text
+
+    shell.set_custom_exc(_SHOWN + before[0], show)
+    shell._xcores_exceptions_before = before
+
+
+def uninstall(shell: "InteractiveShell") -> None:
+    before = shell.__dict__.pop("_xcores_exceptions_before", None)
+    if before is not None and shell.custom_exceptions[:len(_SHOWN)] == _SHOWN:
+        shell.custom_exceptions, shell.CustomTB = before
