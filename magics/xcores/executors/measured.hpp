@@ -20,11 +20,13 @@ run::usage measured(const cpython::gil_probe& probe, Code&& code) {
     const auto before = os::totals_of_this_thread();
     used.handovers_before = probe.handovers();
     const auto start = os::now();
+    const auto cpu_start = os::thread_cpu_time(); // next to the wall clock: the other readings cost time themselves
     code();
+    const auto cpu_end = os::thread_cpu_time();
     used.run = model::interval{start, os::now()};
     used.handovers_after = probe.handovers();
     const auto after = os::totals_of_this_thread();
-    used.cpu = after.cpu - before.cpu;
+    used.cpu = cpu_end - cpu_start;
     used.queue_wait = difference(after.queue_wait, before.queue_wait);
     used.voluntary_switches = difference(after.voluntary_switches, before.voluntary_switches);
     used.involuntary_switches = difference(after.involuntary_switches, before.involuntary_switches);

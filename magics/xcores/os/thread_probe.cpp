@@ -59,7 +59,6 @@ thread_probe::situation thread_probe::look() const noexcept {
 
 thread_totals totals_of_this_thread() noexcept {
     thread_totals totals;
-    totals.cpu = thread_cpu_time();
     rusage usage{};
     if (getrusage(RUSAGE_THREAD, &usage) == 0) {
         totals.voluntary_switches = usage.ru_nvcsw;

@@ -38,7 +38,6 @@ private:
 
 /// Exact totals of the calling thread since it began.
 struct thread_totals {
-    nanoseconds cpu{};
     std::optional<nanoseconds> queue_wait;
     std::optional<std::int64_t> voluntary_switches;
     std::optional<std::int64_t> involuntary_switches;

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The workshop's notebooks run under the kernel, and what they show stands without it."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+PROJECT = pathlib.Path(__file__).parents[2]
+EXECUTE = [sys.executable, str(PROJECT / "tests/tools/execute.py")]
+MAGICS = ("%%threads", "%%subinterp", "%%procs")
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("executed")
+    subprocess.run([*EXECUTE, *map(str, PROJECT.glob("notebooks/*.ipynb")), "--to", str(folder)], check=True, timeout=600)
+    return folder
+
+
+def code_cells(path: pathlib.Path) -> list[dict]:
+    return [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+
+
+def shown(cell: dict) -> set[str]:
+    return {mime for output in cell["outputs"] for mime in output.get("data", {})}
+
+
+@pytest.mark.parametrize("magic", MAGICS)
+def test_every_magic_shows_a_table_with_results_and_a_picture(executed: pathlib.Path, magic: str) -> None:
+    cells = [cell for cell in code_cells(executed / "quickstart.ipynb") if "".join(cell["source"]).startswith(magic)]
+    assert cells
+    for cell in cells:
+        if "--no-plot" not in "".join(cell["source"]):
+            assert {"text/html", "text/plain", "image/png"} <= shown(cell)
+            assert "<table" in "".join("".join(output["data"].get("text/html", "")) for output in cell["outputs"] if "data" in output)
+
+
+def test_the_three_kinds_of_workers_come_to_the_same_results(executed: pathlib.Path) -> None:
+    found = []
+    for cell in code_cells(executed / "quickstart.ipynb"):
+        source = "".join(cell["source"])
+        if source.startswith(MAGICS) and "is_prime" in source:
+            text = "".join("".join(output["data"]["text/plain"]) for output in cell["outputs"] if "text/html" in output.get("data", {}))
+            found.append([word for word in text.split() if word in ("24522", "24575")])
+    assert found == [["24522", "24575"]] * 3
+
+
+def test_the_page_needs_neither_script_nor_network_for_tables_and_pictures(executed: pathlib.Path) -> None:
+    page = (executed / "quickstart.html").read_text()
+    for cell in code_cells(executed / "quickstart.ipynb"):
+        for output in cell["outputs"]:
+            if picture := output.get("data", {}).get("image/png"):
+                assert "".join(picture).strip().replace("\n", "")[:200] in page.replace("\n", "")
+            if table := output.get("data", {}).get("text/html"):
+                assert "<script" not in "".join(table)
+                assert "http" not in "".join(table)
+
+
+def test_a_cell_that_fails_unexpectedly_fails_the_command(tmp_path: pathlib.Path) -> None:
+    notebook = {
+        "cells": [{"cell_type": "code", "id": "one", "execution_count": None, "metadata": {}, "outputs": [], "source": "1/0"}],
+        "metadata": {}, "nbformat": 4, "nbformat_minor": 5,
+    }  # fmt: skip
+    (tmp_path / "bad.ipynb").write_text(json.dumps(notebook))
+    done = subprocess.run([*EXECUTE, str(tmp_path / "bad.ipynb"), "--to", str(tmp_path / "out")], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+    assert (tmp_path / "out/bad.html").exists()
