@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Real JupyterLab with the installed kernel, and headless Chromium."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -40,6 +41,18 @@ def wait_for_server(url: str, server: subprocess.Popen, log: pathlib.Path) -> No
             time.sleep(0.1)  # between two tries of a server that is starting; nothing is assumed about how long that takes
 
 
+def write_settings(folder: pathlib.Path) -> None:
+    settings = {
+        # All cells are in the page, also those out of sight, so that a test can ask for them.
+        "notebook-extension/tracker": {"windowingMode": "none"},
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    }
+    for name, value in settings.items():
+        path = folder / f"@jupyterlab/{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(value))
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running JupyterLab whose folder holds the notebooks."""
@@ -52,6 +65,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command += [f"--IdentityProvider.token={TOKEN}", "--ServerApp.port_retries=0"]
     if os.getuid() == 0:
         command.append("--allow-root")
+    write_settings(folder.parent / "settings")
     settings = {"JUPYTERLAB_SETTINGS_DIR": str(folder.parent / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(folder.parent / "workspaces")}
     with log.open("w") as output:
         server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=os.environ | settings)

@@ -13,7 +13,6 @@ from selenium.webdriver.support.ui import WebDriverWait
 Screenshot = Callable[[str], None]
 
 CELLS = ".jp-Notebook .jp-CodeCell"
-# Cells that are out of sight have no output in the page, so what is asked is asked after scrolling there.
 SCROLL = "arguments[0].scrollIntoView({block: 'start'})"
 
 
@@ -58,6 +57,7 @@ def quickstart(browser: Chrome, lab: str) -> Chrome:
     keys(browser, Keys.ESCAPE)
     for _ in browser.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell"):
         run_current_cell(browser)
+    wait(browser, lambda page: not any("[*]" in cell.text for cell in page.find_elements(By.CSS_SELECTOR, CELLS)))
     return browser
 
 
