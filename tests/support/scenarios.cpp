@@ -27,10 +27,10 @@ private:
 } // namespace
 
 model::report ping_pong() {
-    worker first = worker().in_process(4711, 4712).ran(2ms, 402ms).cpu(200ms).queued(300us).switched(41, 2);
-    worker second = worker().in_process(4711, 4713).ran(2ms, 402ms).cpu(198ms).queued(200us).switched(40, 3);
-    for (int i = 0; i < 40; ++i) {
-        first.holding(5ms, i / 14 % 2).waiting_for_gil(5ms);
+    worker first = worker().in_process(4711, 4712).ran(2ms, 302ms).cpu(150ms).queued(300us).switched(41, 2);
+    worker second = worker().in_process(4711, 4713).ran(2ms, 302ms).cpu(148ms).queued(200us).switched(40, 3);
+    for (int i = 0; i < 30; ++i) {
+        first.holding(5ms, i / 10 % 2).waiting_for_gil(5ms);
         second.waiting_for_gil(5ms).holding(5ms, 1);
     }
     first.memory(100'000).returned("832040");
@@ -38,8 +38,8 @@ model::report ping_pong() {
     return run_of(threads)
         .worker(first)
         .worker(second)
-        .sharing_gil("main interpreter", 80)
-        .sampled(1ms, 1600us)
+        .sharing_gil("main interpreter", 60)
+        .sampled(1ms, 1200us)
         .report();
 }
 

@@ -30,7 +30,10 @@ std::string fixed(double value, int places) {
     return {buffer.data(), end.ptr};
 }
 
-std::string duration(std::chrono::nanoseconds time) {
+std::string duration(std::optional<std::chrono::nanoseconds> known) {
+    if (!known)
+        return std::string(unknown_text);
+    const std::chrono::nanoseconds time = *known;
     const double value = static_cast<double>(time.count());
     const double size = std::abs(value);
     if (size < 999.5)
@@ -42,10 +45,6 @@ std::string duration(std::chrono::nanoseconds time) {
     if (size < 119.95e9)
         return significant(value / 1e9) + " s";
     return in_minutes(time);
-}
-
-std::string duration(std::optional<std::chrono::nanoseconds> time) {
-    return time ? duration(*time) : std::string(unknown_text);
 }
 
 std::string round_duration(std::chrono::nanoseconds time) {

@@ -17,7 +17,6 @@ inline constexpr std::string_view unknown_text = "–";
 std::string fixed(double value, int places);
 
 /// Three significant digits and a fitting unit: "850 ns", "12.3 ms", "1.25 s", "10 min 5 s".
-std::string duration(std::chrono::nanoseconds);
 std::string duration(std::optional<std::chrono::nanoseconds>);
 
 /// For times that somebody chose: "1 ms", not "1.00 ms".

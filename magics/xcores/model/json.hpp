@@ -5,8 +5,8 @@
 
 #include <xcores/model/report.hpp>
 
-/// Reports as JSON and back. Keys carry units (`run_ns`); unknown is null. Spans are columns: delta-coded nanoseconds, one
-/// letter per state, one per GIL state. `report_from_json(to_json(r)) == r` for every report.
+/// Reports as JSON and back. Keys carry units (`run_ns`); unknown is null. Spans are columns: delta-coded nanoseconds,
+/// one letter per state, one per GIL state. `report_from_json(to_json(r)) == r` for every report.
 namespace xcores::model {
 
 nlohmann::json to_json(const report&);

@@ -62,11 +62,11 @@ enum class outcome_kind : std::uint8_t {
 /// How the user's code ended in one worker.
 struct outcome {
     outcome_kind kind = outcome_kind::pending;
-    std::string type;        ///< raised: the exception's class, "ZeroDivisionError"
-    std::string message;     ///< one line for people: the exception's text, "exit code 3", "signal 11 (Segmentation fault)"
+    std::string type;    ///< raised: the exception's class, "ZeroDivisionError"
+    std::string message; ///< one line for people: the exception's text, "exit code 3", "signal 11 (Segmentation fault)"
     std::string traceback;   ///< raised: the worker's own traceback, lines ending in '\n'; may be empty
     std::optional<int> code; ///< exited: the exit code; crashed: the signal's number
-    bool abandoned = false;  ///< the worker did not stop when asked; it was left behind and is replaced for the next run
+    bool abandoned = false; ///< the worker did not stop when asked; it was left behind and is replaced for the next run
 
     bool operator==(const outcome&) const = default;
 };
@@ -85,7 +85,8 @@ struct worker_record {
     std::optional<nanoseconds> queue_wait; ///< time runnable without a core during `run`, from the operating system
     std::optional<std::int64_t> voluntary_switches;
     std::optional<std::int64_t> involuntary_switches;
-    std::optional<std::int64_t> memory_bytes; ///< what this worker costs: process: resident memory; else growth of the process
+    std::optional<std::int64_t>
+        memory_bytes; ///< what this worker costs: process: resident memory; else growth of the process
 
     outcome how;
     std::string result;      ///< short repr of the value of the cell's last expression; empty: None or no value
@@ -96,8 +97,8 @@ struct worker_record {
 
 /// One GIL and the workers that share it.
 struct gil_record {
-    std::string name;         ///< "main interpreter", "interpreter 3", "process 4711"
-    std::vector<int> workers; ///< indices into report::workers
+    std::string name;                      ///< "main interpreter", "interpreter 3", "process 4711"
+    std::vector<int> workers;              ///< indices into report::workers
     std::optional<std::int64_t> handovers; ///< exact count during the run, from CPython's own counter
 
     bool operator==(const gil_record&) const = default;
@@ -107,9 +108,9 @@ struct gil_record {
 struct sampling_record {
     nanoseconds period{};
     std::int64_t ticks = 0;
-    std::int64_t missed = 0;               ///< ticks that fell due while an earlier one was late
-    nanoseconds cost{};                    ///< CPU time of the sampler threads, all processes together
-    std::optional<nanoseconds> latest{};   ///< the worst lateness of a tick
+    std::int64_t missed = 0;             ///< ticks that fell due while an earlier one was late
+    nanoseconds cost{};                  ///< CPU time of the sampler threads, all processes together
+    std::optional<nanoseconds> latest{}; ///< the worst lateness of a tick
 
     bool operator==(const sampling_record&) const = default;
 };

@@ -29,21 +29,22 @@ state_times times_of(const worker_record&);
 std::optional<double> cpu_share(const worker_record&);
 
 struct totals {
-    std::optional<interval> running;    ///< from the first worker's run start to the last one's end
-    std::optional<nanoseconds> cpu;     ///< sum over workers; empty when unknown for one that ran
-    std::optional<double> cores_busy;   ///< cpu / running: how many cores the workers kept busy on average
-    int speedup_bound = 1;              ///< min(workers, usable cores): no cell can gain more than this here
+    std::optional<interval> running;          ///< from the first worker's run start to the last one's end
+    std::optional<nanoseconds> cpu;           ///< sum over workers; empty when unknown for one that ran
+    std::optional<double> cores_busy;         ///< cpu / running: how many cores the workers kept busy on average
+    int speedup_bound = 1;                    ///< min(workers, usable cores): no cell can gain more than this here
     std::optional<std::int64_t> memory_bytes; ///< sum over the workers for which it is known
-    int returned = 0;                   ///< workers that ran to the end
+    int returned = 0;                         ///< workers that ran to the end
 };
 
 totals totals_of(const report&);
 
-/// Share of `totals::running` during which somebody held this GIL, 0..1. Overlapping holds count twice, so a value above 1
-/// would reveal a wrong measurement. Empty when not sampled.
+/// Share of `totals::running` during which somebody held this GIL, 0..1. Overlapping holds count twice, so a value
+/// above 1 would reveal a wrong measurement. Empty when not sampled.
 std::optional<double> held_share(const report&, const gil_record&);
 
-/// Who held it: share of all holding by each of `gil_record::workers`, in that order, adding up to 1. Empty when never held.
+/// Who held it: share of all holding by each of `gil_record::workers`, in that order, adding up to 1. Empty when never
+/// held.
 std::vector<double> holders_of(const report&, const gil_record&);
 
 /// One sentence on what happened, computed from the figures: "2 threads took turns: …".

@@ -34,9 +34,17 @@ struct lane {
     std::string share;
 };
 
+/// Without the time before the samples that were kept: it is not unknown, only past.
+std::vector<stretch> recent_activities(const model::report& from, const model::worker_record& worker) {
+    std::vector<stretch> activities = activities_of(from, worker);
+    if (!worker.spans.empty())
+        std::erase_if(activities, [&](const stretch& one) { return one.end <= worker.spans.front().start; });
+    return activities;
+}
+
 lane lane_of(const model::report& from, const model::worker_record& worker) {
     const nanoseconds start = std::max(nanoseconds{0}, from.elapsed - recent);
-    const coverage shares(activities_of(from, worker), {start, std::max(from.elapsed, start + nanoseconds{1})},
+    const coverage shares(recent_activities(from, worker), {start, std::max(from.elapsed, start + nanoseconds{1})},
                           bar_columns, activities);
     lane result;
     result.name = "worker " + std::to_string(worker.index);

@@ -86,6 +86,8 @@ std::string number(double value) {
     text.erase(text.find_last_not_of('0') + 1);
     if (text.ends_with('.'))
         text.pop_back();
+    if (text.starts_with("0."))
+        text.erase(0, 1);
     return text == "-0" ? "0" : text;
 }
 
@@ -114,8 +116,13 @@ std::vector<std::string> wrapped(std::string_view text, double width, double siz
         text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
         const std::string longer = line.empty() ? word : line + " " + word;
         if (width_of_text(longer, size, bold) > width && !line.empty()) {
-            lines.push_back(line);
-            line = word;
+            // Between two clauses, if that leaves a line that is more than half full.
+            const std::size_t clause = line.rfind("; ");
+            const bool long_enough =
+                clause != std::string::npos && width_of_text(line.substr(0, clause), size, bold) > width / 2;
+            const std::string rest = long_enough ? line.substr(clause + 2) + " " : "";
+            lines.push_back(long_enough ? line.substr(0, clause + 1) : line);
+            line = rest + word;
         } else {
             line = longer;
         }

@@ -11,20 +11,21 @@ namespace {
 using model::nanoseconds;
 using namespace std::chrono_literals;
 
-/// The outline of columns of these heights, one shape for each unbroken row of them.
-std::string outline(std::span<const double> heights, double column, double ground) {
+/// The outline of columns of these heights, one shape for each unbroken row of them. Steps are relative: a third
+/// shorter.
+std::string outline(std::span<const double> heights, const time_scale& scale, double ground) {
     std::string data;
     double level = 0;
+    double pen = 0;
     for (std::size_t i = 0; i <= heights.size(); ++i) {
         const double next = i < heights.size() ? heights[i] : 0;
         if (next == level)
             continue;
-        const std::string x = number(plot_left + static_cast<double>(i) * column);
-        data += level == 0 ? "M" + x + " " + number(ground) : "H" + x;
-        data += "V" + number(ground - next);
+        const double x = scale.x_of_column(i);
+        data += level == 0 ? "M" + number(x) + " " + number(ground) : "h" + number(x - pen);
+        data += next == 0 ? "V" + number(ground) + "z" : "v" + number(level - next);
         level = next;
-        if (next == 0)
-            data += "z";
+        pen = x;
     }
     return data;
 }
@@ -35,6 +36,13 @@ double time_scale::x(nanoseconds time) const {
     const double share =
         static_cast<double>((time - whole.start).count()) / static_cast<double>(whole.length().count());
     return plot_left + std::clamp(share, 0.0, 1.0) * (plot_right - plot_left);
+}
+
+double time_scale::x_of_column(std::size_t column) const {
+    // In hundredths, as it is written: else the roundings of relative steps would add up.
+    const double exact =
+        plot_left + (plot_right - plot_left) * static_cast<double>(column) / static_cast<double>(columns);
+    return std::round(exact * 100) / 100;
 }
 
 nanoseconds tick_of(const time_scale& scale) {
@@ -54,7 +62,7 @@ nanoseconds tick_of(const time_scale& scale) {
 }
 
 void stack::add(const std::vector<stretch>& stretches, const time_scale& scale, double ground, double height) {
-    coverage shares(stretches, scale.whole, scale.columns(), layers_.size());
+    coverage shares(stretches, scale.whole, scale.columns, layers_.size());
     shares.sharpen();
     const double least = std::min(1.0, height / 4);
     std::vector<double> tops(shares.columns());
@@ -66,7 +74,7 @@ void stack::add(const std::vector<stretch>& stretches, const time_scale& scale, 
             const double slice = std::max(least, std::round(share * layers_[k].weight * height * 4) / 4);
             heights[i] = share > 1e-6 ? tops[i] = std::min(height, tops[i] + slice) : 0;
         }
-        data_[k] += outline(heights, scale.column, ground);
+        data_[k] += outline(heights, scale, ground);
     }
 }
 

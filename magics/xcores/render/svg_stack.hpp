@@ -15,15 +15,15 @@ namespace xcores::render {
 inline constexpr double picture_width = 900;
 inline constexpr double margin = 20;
 inline constexpr double plot_left = 112;
-inline constexpr double plot_right = 818;
+inline constexpr double plot_right = 816;
 
-/// Where a moment is on paper, and how wide the columns are into which samples are gathered.
+/// Where a moment is on paper, and how many columns there are into which samples are gathered.
 struct time_scale {
     model::interval whole;
-    double column = 0.5;
+    std::size_t columns = 1;
 
     double x(model::nanoseconds) const;
-    std::size_t columns() const { return static_cast<std::size_t>((plot_right - plot_left) / column); }
+    double x_of_column(std::size_t) const;
 };
 
 /// The distance between the ticks of the axis: 1, 2 or 5 of a power of ten, or whole minutes.

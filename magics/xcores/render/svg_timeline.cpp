@@ -2,6 +2,7 @@
 #include <xcores/render/svg_timeline.hpp>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include <xcores/model/format.hpp>
@@ -16,7 +17,14 @@ using model::nanoseconds;
 using namespace std::chrono_literals;
 
 constexpr std::size_t largest = 200'000;
-constexpr double coarsest_column = 32;
+
+/// Divisors of the plot's width, so that columns end on pixels.
+constexpr std::array<std::size_t, 11> column_numbers{1408, 704, 352, 256, 176, 128, 88, 64, 44, 32, 22};
+
+std::string for_people(double value) {
+    const std::string text = number(value);
+    return text.starts_with('.') ? "0" + text : text;
+}
 
 /// The unit is chosen for the whole axis, so that its labels are of one kind.
 std::string tick_label(nanoseconds at, nanoseconds whole) {
@@ -24,12 +32,12 @@ std::string tick_label(nanoseconds at, nanoseconds whole) {
     if (at == nanoseconds{0})
         return "0";
     if (whole > 200s)
-        return number(value / 60e9) + " min";
+        return for_people(value / 60e9) + " min";
     if (whole >= 2s)
-        return number(value / 1e9) + " s";
+        return for_people(value / 1e9) + " s";
     if (whole >= 2ms)
-        return number(value / 1e6) + " ms";
-    return whole >= 2us ? number(value / 1e3) + " µs" : number(value) + " ns";
+        return for_people(value / 1e6) + " ms";
+    return whole >= 2us ? for_people(value / 1e3) + " µs" : for_people(value) + " ns";
 }
 
 void draw_axis(canvas& on, const time_scale& scale, double y) {
@@ -153,9 +161,9 @@ double draw_caption(canvas& on, const model::report& from, double y) {
     return y + 28;
 }
 
-std::string drawn(const model::report& from, const style& wanted, double column) {
+std::string drawn(const model::report& from, const style& wanted, std::size_t columns) {
     canvas on(theme_of(wanted));
-    const time_scale scale{extent_of(from), column};
+    const time_scale scale{extent_of(from), columns};
     double y = draw_caption(on, from, 16);
     if (!from.workers.empty()) {
         y = draw_legend(on, from, scale, y);
@@ -174,9 +182,12 @@ std::string drawn(const model::report& from, const style& wanted, double column)
 } // namespace
 
 std::string svg_timeline(const model::report& from, const style& wanted) {
-    std::string picture = drawn(from, wanted, 0.5);
-    for (double column = 1; picture.size() > largest && column <= coarsest_column; column *= 2)
-        picture = drawn(from, wanted, column);
+    std::string picture;
+    for (const std::size_t columns : column_numbers) {
+        picture = drawn(from, wanted, columns);
+        if (picture.size() <= largest)
+            break;
+    }
     return picture;
 }
 

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <clocale>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <locale>
+
+#include <support/scenarios.hpp>
+#include <xcores/model/json.hpp>
+#include <xcores/render/html_table.hpp>
+#include <xcores/render/svg_timeline.hpp>
+#include <xcores/render/text.hpp>
+
+namespace {
+
+using namespace xcores;
+
+const std::filesystem::path folder = XCORES_GOLDEN_DIR;
+
+bool approving() {
+    const char* value = std::getenv("XCORES_APPROVE");
+    return value && std::string_view(value) == "1";
+}
+
+std::string content_of(const std::filesystem::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    REQUIRE(stream);
+    return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+void write(const std::filesystem::path& file, const std::string& content) {
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file, std::ios::binary) << content;
+}
+
+/// Objects over several lines, arrays in one: a report of 80 samples is then read as easily as one of two.
+std::string pretty(const nlohmann::json& value, const std::string& indent = "") {
+    const bool nested = value.is_object() || (value.is_array() && !value.empty() && value.front().is_object());
+    if (!nested || value.empty())
+        return value.dump();
+    const std::string deeper = indent + " ";
+    std::string text;
+    for (const auto& [key, item] : value.items())
+        text += (text.empty() ? "\n" : ",\n") + deeper +
+                (value.is_object() ? nlohmann::json(key).dump() + ": " : std::string()) + pretty(item, deeper);
+    return (value.is_object() ? "{" : "[") + text + "\n" + indent + (value.is_object() ? "}" : "]");
+}
+
+void compare(const std::filesystem::path& file, const std::string& actual) {
+    constexpr std::ptrdiff_t most_lines = 200;
+    CAPTURE(file.filename().string());
+    CHECK(std::ranges::count(actual, '\n') < most_lines);
+    if (approving())
+        write(file, actual);
+    CHECK(content_of(file) == actual);
+}
+
+void check_renderings(const std::string& name, const model::report& report) {
+    compare(folder / "approved" / (name + ".txt"), render::text(report));
+    compare(folder / "approved" / (name + ".html"), render::html_table(report));
+    compare(folder / "approved" / (name + ".svg"), render::svg_timeline(report));
+}
+
+void check(const std::string& name, const model::report& scenario) {
+    const auto file = folder / "reports" / (name + ".json");
+    compare(file, pretty(model::to_json(scenario)) + "\n");
+    check_renderings(name, model::report_from_json(nlohmann::json::parse(content_of(file))));
+}
+
+struct comma_and_dots : std::numpunct<char> {
+    char do_decimal_point() const override { return ','; }
+    char do_thousands_sep() const override { return '.'; }
+    std::string do_grouping() const override { return "\3"; }
+};
+
+} // namespace
+
+TEST_CASE("two threads that hand the GIL over look as approved") {
+    check("ping_pong", test::ping_pong());
+}
+
+TEST_CASE("two interpreters side by side look as approved") {
+    check("side_by_side", test::side_by_side());
+}
+
+TEST_CASE("a crashed process looks as approved") {
+    check("crashed_process", test::crashed_process());
+}
+
+TEST_CASE("a run that waits for I/O looks as approved") {
+    check("reading_and_waiting", test::reading_and_waiting());
+}
+
+TEST_CASE("one worker of four that raised looks as approved") {
+    check("one_of_four_raised", test::one_of_four_raised());
+}
+
+TEST_CASE("hostile strings look as approved") {
+    check("hostile_strings", test::hostile_strings());
+}
+
+TEST_CASE("no workers look as approved") {
+    check("nobody", test::nobody());
+}
+
+TEST_CASE("a run of which nothing is known looks as approved") {
+    check("all_unknown", test::all_unknown());
+}
+
+TEST_CASE("one sample looks as approved") {
+    check("one_sample", test::one_sample());
+}
+
+TEST_CASE("a locale with decimal commas changes nothing") {
+    const std::locale before = std::locale::global(std::locale(std::locale::classic(), new comma_and_dots));
+    const std::string c_before = std::setlocale(LC_ALL, nullptr);
+    // The facet above is always there; the C library's locale where the machine has one.
+    for (const char* name : {"de_DE.UTF-8", "fr_FR.UTF-8", "pl_PL.UTF-8"})
+        if (std::setlocale(LC_ALL, name))
+            break;
+    check_renderings("one_of_four_raised", test::one_of_four_raised());
+    std::locale::global(before);
+    std::setlocale(LC_ALL, c_before.c_str());
+}

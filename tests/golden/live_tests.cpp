@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <support/report_builder.hpp>
+#include <support/scenarios.hpp>
+#include <xcores/render/live.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace xcores;
+using Catch::Matchers::ContainsSubstring;
+
+std::string phase(const test::worker& worker) {
+    const auto report = test::run_of(model::worker_kind::procs).worker(worker).still_running(100ms).report();
+    return render::phase_of(report, report.workers[0]);
+}
+
+} // namespace
+
+TEST_CASE("a worker passes through its phases") {
+    CHECK(phase(test::worker()) == "starting");
+    CHECK(phase(test::worker().started(0ms, 100ms)) == "starting");
+    CHECK(phase(test::worker().started(0ms, 50ms)) == "receiving");
+    CHECK(phase(test::worker().started(0ms, 50ms).received(50ms, 100ms)) == "receiving");
+    CHECK(phase(test::worker().received(50ms, 60ms)) == "at the barrier");
+    CHECK(phase(test::worker().received(50ms, 60ms).ran(70ms, 101ms)) == "running");
+    CHECK(phase(test::worker().ran(70ms, 80ms)) == "sending");
+    CHECK(phase(test::worker().ran(70ms, 80ms).sent(80ms, 90ms)) == "sending");
+    CHECK(phase(test::worker().ran(70ms, 80ms).returned()) == "done");
+    CHECK(phase(test::worker().ran(70ms, 80ms).raised("ValueError", "no")) == "ValueError: no");
+}
+
+TEST_CASE("the live view shows each worker's phase, recent states and share of a core") {
+    model::report report = test::ping_pong();
+    report.wall.reset();
+    const std::string text = render::live_text(report);
+    CHECK_THAT(text, ContainsSubstring("%%threads 2   302 ms\n"));
+    CHECK_THAT(text, ContainsSubstring("worker 1   done"));
+    CHECK_THAT(text, ContainsSubstring("49 % of a core\n"));
+}
+
+TEST_CASE("the live view has no script, no style sheet and nothing unescaped") {
+    const std::string html = render::live_html(test::hostile_strings());
+    CHECK_THAT(html, !ContainsSubstring("<script"));
+    CHECK_THAT(html, !ContainsSubstring("<style"));
+    CHECK_THAT(html, ContainsSubstring("Evil&quot;Error"));
+    CHECK_THAT(html, ContainsSubstring("<span style=\"color: "));
+}
+
+TEST_CASE("the live view stays small with many workers") {
+    CHECK(render::live_html(test::many_workers(256)).size() < 64'000);
+    CHECK_THAT(render::live_text(test::many_workers(256)), ContainsSubstring("and 224 more workers"));
+}
+
+TEST_CASE("time before the samples that were kept is not shown as unknown") {
+    test::worker one;
+    one.ran(0s, 10s).not_sampled(9500ms).blocked(500ms);
+    const auto report = test::run_of(model::worker_kind::threads).worker(one).still_running(10s).report();
+    CHECK_THAT(render::live_text(report), !ContainsSubstring("?"));
+}

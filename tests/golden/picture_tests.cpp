@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <catch2/catch_approx.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <support/report_builder.hpp>
+#include <support/scenarios.hpp>
+#include <xcores/render/activity.hpp>
+#include <xcores/render/mime_bundle.hpp>
+#include <xcores/render/png.hpp>
+#include <xcores/render/svg_timeline.hpp>
+#include <xcores/render/text.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace xcores;
+using Catch::Approx;
+using Catch::Matchers::ContainsSubstring;
+using render::activity;
+
+constexpr std::size_t largest = 200'000;
+
+std::size_t occurrences(std::string_view text, std::string_view what) {
+    std::size_t number = 0;
+    for (std::size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1))
+        ++number;
+    return number;
+}
+
+/// librsvg parses it, so it is well-formed; and it has a size.
+void check_drawable(const std::string& svg) {
+    CHECK(render::png(svg, 0.25).starts_with("\x89PNG\r\n"));
+}
+
+model::report short_run(model::nanoseconds length, std::size_t workers) {
+    test::run_of run(model::worker_kind::procs);
+    for (std::size_t i = 0; i < workers; ++i)
+        run.worker(test::worker().ran(0ns, length).cpu(length).holding(length).returned());
+    return run.sampled(1ms, 1us).report();
+}
+
+} // namespace
+
+TEST_CASE("sixteen workers have sixteen lanes and a bounded picture") {
+    const std::string svg = render::svg_timeline(test::many_workers(16));
+    CHECK(svg.size() <= largest);
+    CHECK(occurrences(svg, ">worker</text>") == 16);
+    check_drawable(svg);
+}
+
+TEST_CASE("256 workers still give a bounded picture that can be drawn") {
+    const std::string svg = render::svg_timeline(test::many_workers(256));
+    CHECK(svg.size() <= largest);
+    CHECK_THAT(svg, ContainsSubstring(">240</text>"));
+    check_drawable(svg);
+}
+
+TEST_CASE("ten minutes with 120,000 hand-overs give a bounded picture") {
+    const std::string svg = render::svg_timeline(test::ten_minutes());
+    CHECK(svg.size() <= largest);
+    CHECK_THAT(svg, ContainsSubstring("120,000 hand-overs"));
+    CHECK_THAT(svg, ContainsSubstring(">10 min</text>"));
+    check_drawable(svg);
+}
+
+TEST_CASE("runs of any length have an axis of three to ten labels") {
+    for (const model::nanoseconds length :
+         {model::nanoseconds{1us}, model::nanoseconds{1ms}, model::nanoseconds{17ms}, model::nanoseconds{999ms},
+          model::nanoseconds{3s}, model::nanoseconds{199s}, model::nanoseconds{201s}, model::nanoseconds{10min},
+          model::nanoseconds{24h}}) {
+        const std::string svg = render::svg_timeline(short_run(length, 2));
+        const std::size_t labels = occurrences(svg, " fill=\"#555E69\" text-anchor=\"middle\"");
+        CAPTURE(length.count());
+        CHECK(labels >= 3);
+        CHECK(labels <= 10);
+        check_drawable(svg);
+    }
+}
+
+TEST_CASE("any number of workers can be drawn") {
+    for (const std::size_t workers : {0U, 1U, 2U, 5U, 8U, 9U, 33U, 64U, 65U, 600U}) {
+        const std::string svg = render::svg_timeline(short_run(1s, workers));
+        CAPTURE(workers);
+        CHECK(svg.size() <= largest);
+        check_drawable(svg);
+    }
+}
+
+TEST_CASE("the legend shows only the states that occur") {
+    const std::string svg = render::svg_timeline(test::side_by_side());
+    CHECK_THAT(svg, ContainsSubstring("running with its own GIL"));
+    CHECK_THAT(svg, !ContainsSubstring("waiting for the GIL"));
+    CHECK_THAT(svg, !ContainsSubstring(">unknown<"));
+}
+
+TEST_CASE("a GIL has a ribbon only when workers share it") {
+    CHECK_THAT(render::svg_timeline(test::ping_pong()), ContainsSubstring("Who held the GIL of the main interpreter"));
+    CHECK_THAT(render::svg_timeline(test::side_by_side()), !ContainsSubstring("Who held the GIL"));
+}
+
+TEST_CASE("the same report gives the same bytes") {
+    CHECK(render::svg_timeline(test::ping_pong()) == render::svg_timeline(test::ping_pong()));
+    CHECK(render::svg_timeline(test::ping_pong(), {.dark = true}) != render::svg_timeline(test::ping_pong()));
+}
+
+TEST_CASE("columns divide among the states in proportion to time") {
+    const std::vector<render::stretch> stretches{{0ms, 1ms, 0}, {1ms, 4ms, 1}, {4ms, 10ms, 0}};
+    const render::coverage shares(stretches, {0ms, 10ms}, 5, 2);
+    CHECK(shares.share(0, 0) == Approx(0.5));
+    CHECK(shares.share(0, 1) == Approx(0.5));
+    CHECK(shares.share(1, 1) == Approx(1));
+    CHECK(shares.share(4, 0) == Approx(1));
+}
+
+TEST_CASE("a short event is never lost") {
+    test::worker one;
+    one.ran(0s, 600s).blocked(300s).holding(1ms).blocked(300s - 1ms);
+    const auto report = test::run_of(model::worker_kind::threads).worker(one.returned()).sampled(1ms, 1ms).report();
+    CHECK_THAT(render::svg_timeline(report), ContainsSubstring("<path fill=\"#0072B2\""));
+}
+
+TEST_CASE("what no sample covers is drawn as unknown, the sampler's resolution is not") {
+    const auto worker =
+        test::worker().ran(0ms, 100ms).holding(48ms).not_sampled(2ms).holding(10ms).not_sampled(30ms).holding(9ms);
+    const auto report = test::run_of(model::worker_kind::threads).worker(worker).sampled(1ms, 1ms).report();
+    const auto stretches = render::activities_of(report, report.workers[0]);
+    REQUIRE(stretches.size() == 3);
+    CHECK(stretches[0].end == 60ms);
+    CHECK(stretches[1].category == static_cast<std::size_t>(activity::unknown));
+    CHECK(stretches[2].end == 100ms);
+}
+
+TEST_CASE("a boundary between two long stretches is sharp") {
+    render::coverage shares({{0ms, 33ms, 0}, {33ms, 100ms, 1}}, {0ms, 100ms}, 10, 2);
+    shares.sharpen();
+    CHECK(shares.share(3, 0) + shares.share(3, 1) == Approx(1));
+    CHECK(shares.share(3, 1) == Approx(1));
+}
+
+TEST_CASE("a picture that is no SVG is refused with librsvg's words") {
+    CHECK_THROWS_WITH(render::png("<svg"), ContainsSubstring("librsvg: "));
+    CHECK_THROWS_AS(render::png(""), std::runtime_error);
+}
+
+TEST_CASE("the picture's bundle has the PNG, the text and half the pixels as its size") {
+    const nlohmann::json bundle = render::picture_bundle(test::side_by_side());
+    CHECK(bundle.at("image/png").get<std::string>().starts_with("iVBORw0KGgo"));
+    CHECK(bundle.at("text/plain") == render::text_timeline(test::side_by_side()));
+    const nlohmann::json metadata = render::picture_metadata(bundle);
+    CHECK(metadata.at("image/png").at("width") == 900);
+    CHECK(metadata.at("image/png").at("height") > 200);
+}
+
+TEST_CASE("the table's bundle can be written as JSON whatever a user put into it") {
+    const nlohmann::json bundle = render::table_bundle(test::hostile_strings());
+    CHECK_NOTHROW(bundle.dump());
+    CHECK_THAT(bundle.at("text/html").get<std::string>(), !ContainsSubstring("<script"));
+}
+
+TEST_CASE("base64 is that of RFC 4648") {
+    CHECK(render::base64("").empty());
+    CHECK(render::base64("f") == "Zg==");
+    CHECK(render::base64("fo") == "Zm8=");
+    CHECK(render::base64("foo") == "Zm9v");
+    CHECK(render::base64("foobar") == "Zm9vYmFy");
+    CHECK(render::base64("\xFF\xFE\xFD") == "//79");
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <catch2/catch_test_macros.hpp>
+
+#include <support/report_builder.hpp>
+#include <support/scenarios.hpp>
+#include <xcores/model/summary.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace xcores;
+using enum model::worker_kind;
+using enum model::outcome_kind;
+using model::caption_of;
+using test::run_of;
+using test::worker;
+
+worker busy(model::nanoseconds time) {
+    return worker().ran(0ms, time).cpu(time).holding(time).returned();
+}
+
+} // namespace
+
+TEST_CASE("threads of CPU-bound Python took turns") {
+    CHECK(caption_of(test::ping_pong()) ==
+          "2 threads took turns: one GIL, held 100 % of the time; each waited for it 50 % of its run.");
+}
+
+TEST_CASE("threads that waited unequally are given as a range") {
+    const auto report = run_of(threads)
+                            .worker(worker().ran(0ms, 100ms).cpu(90ms).holding(90ms).waiting_for_gil(10ms).returned())
+                            .worker(worker().ran(0ms, 100ms).cpu(10ms).waiting_for_gil(90ms).holding(10ms).returned())
+                            .sharing_gil("main interpreter")
+                            .report();
+    CHECK(caption_of(report) ==
+          "2 threads took turns: one GIL, held 100 % of the time; they waited for it 10 % to 90 % of their runs.");
+}
+
+TEST_CASE("own GILs ran side by side") {
+    CHECK(caption_of(test::side_by_side()) == "2 interpreters ran side by side: 1.98 of 2 cores busy.");
+}
+
+TEST_CASE("threads without the GIL ran side by side, and the sentence says why") {
+    const auto one = worker().ran(0ms, 100ms).cpu(99ms).running(90ms).holding(10ms).returned();
+    CHECK(caption_of(run_of(threads).worker(one).worker(one).sharing_gil("main").report()) ==
+          "2 threads ran side by side, 90 % of their running time without the GIL: 1.98 of 2 cores busy.");
+    CHECK(caption_of(run_of(threads).worker(one).worker(one).without_gil().report()) ==
+          "2 threads ran side by side, with no GIL in this Python: 1.98 of 2 cores busy.");
+}
+
+TEST_CASE("uneven work is named") {
+    CHECK(caption_of(run_of(procs).worker(busy(10ms)).worker(busy(100ms)).report()) ==
+          "2 processes ran side by side: 1.10 of 2 cores busy; uneven, the shortest took 10.0 ms and the longest 100 "
+          "ms.");
+}
+
+TEST_CASE("waiting workers mostly slept") {
+    CHECK(caption_of(test::reading_and_waiting()) ==
+          "2 threads mostly slept or waited for I/O or a lock (95 %): 0.08 of 2 cores busy.");
+}
+
+TEST_CASE("more workers than cores share them") {
+    CHECK(caption_of(test::one_of_four_raised()) ==
+          "4 interpreters shared 2 cores: 1.62 of 2 cores busy; each waited for a "
+          "core 50 % of its run; 1 of 4 raised ZeroDivisionError.");
+}
+
+TEST_CASE("a wait for a core although there are enough is named") {
+    const auto one = worker().ran(0ms, 100ms).cpu(60ms).queued(40ms).holding(60ms).waiting_for_core(40ms).returned();
+    CHECK(caption_of(run_of(procs).worker(one).worker(one).report()) ==
+          "2 processes: 1.20 of 2 cores busy; each waited for a core 40 % of its run, though there are 2.");
+}
+
+TEST_CASE("one worker ran alone") {
+    CHECK(caption_of(run_of(threads).worker(busy(10ms)).report()) == "1 thread ran alone: 1.00 of a core busy.");
+}
+
+TEST_CASE("a mixture is given in shares") {
+    const auto one = worker().ran(0ms, 100ms).cpu(60ms).holding(60ms).waiting_for_gil(10ms).blocked(30ms).returned();
+    CHECK(caption_of(run_of(threads).worker(one).worker(one).sharing_gil("main").report()) ==
+          "2 threads: 1.20 of 2 cores busy; 60 % of the time running, 10 % waiting for the GIL, 30 % asleep or waiting "
+          "for "
+          "I/O or a lock.");
+}
+
+TEST_CASE("what was not measured is not claimed") {
+    const auto one = worker().ran(0ms, 10ms).returned();
+    CHECK(caption_of(run_of(threads).worker(one).worker(one).report()) ==
+          "2 threads: CPU time unknown in 10.0 ms; not sampled.");
+    CHECK(caption_of(test::one_sample()) == "2 threads: 1.00 of 2 cores busy in 1.00 ms; too short to see more.");
+}
+
+TEST_CASE("failures are counted by what happened") {
+    const auto crash = worker().ran(0ms, 1ms).ended(crashed, "signal 11 (Segmentation fault)");
+    const auto late = worker().ran(0ms, 1ms).ended(timed_out);
+    const std::string caption =
+        caption_of(run_of(procs).worker(busy(1ms)).worker(crash).worker(late).worker(late).report());
+    CHECK(caption.ends_with("; 1 of 4 crashed: signal 11 (Segmentation fault), 2 of 4 ran out of time."));
+}
+
+TEST_CASE("when all failed the sentence says all") {
+    const auto one = worker().raised("ValueError", "no");
+    CHECK(caption_of(run_of(procs).worker(one).worker(one).report()) ==
+          "2 processes, of which none ran the cell; both raised ValueError.");
+    CHECK(caption_of(run_of(procs).worker(one).worker(one).worker(one).report()) ==
+          "3 processes, of which none ran the cell; all 3 raised ValueError.");
+    CHECK(caption_of(run_of(procs).worker(one).report()) ==
+          "1 process, of which none ran the cell; it raised ValueError.");
+}
+
+TEST_CASE("nobody and a run still going on have their sentences too") {
+    CHECK(caption_of(test::nobody()) == "No workers ran.");
+    CHECK(caption_of(run_of(subinterp).worker(busy(1ms)).worker(worker().ran(0ms, 3ms)).still_running(3ms).report()) ==
+          "2 interpreters, 1 done after 3.00 ms.");
+}
