@@ -68,6 +68,11 @@ double core_wait_of(const worker_record& worker, const state_times& times) {
     return ratio(times.waiting_core, times.sampled);
 }
 
+/// A worker that failed at once says nothing about waiting.
+bool is_long_enough(const report& from, nanoseconds length) {
+    return !from.sampling || length >= fewest_samples * from.sampling->period;
+}
+
 figures figures_of(const report& from) {
     figures all;
     state_times sum;
@@ -80,8 +85,10 @@ figures figures_of(const report& from) {
             all.shortest = std::min(all.shortest, worker.run->length());
             all.longest = std::max(all.longest, worker.run->length());
         }
-        all.gil_waits.include(ratio(times.waiting_gil, times.sampled));
-        all.core_waits.include(core_wait_of(worker, times));
+        if (is_long_enough(from, worker.run->length())) {
+            all.gil_waits.include(ratio(times.waiting_gil, times.sampled));
+            all.core_waits.include(core_wait_of(worker, times));
+        }
         all.waiting_core += core_wait_of(worker, times);
         sum.sampled += times.sampled;
         sum.running_with_gil += times.running_with_gil;
@@ -149,10 +156,10 @@ std::string mixture(const figures& all, const totals& sum) {
 }
 
 std::string happened(const report& from, const figures& all, const totals& sum) {
+    if (from.sampling && !is_long_enough(from, all.sampled / all.ran))
+        return ": " + busy(sum) + " in " + duration(sum.running->length()) + "; too short to see more";
     if (all.sampled <= nanoseconds{0})
         return ": " + busy(sum) + " in " + duration(sum.running->length()) + "; not sampled";
-    if (from.sampling && all.sampled < fewest_samples * all.ran * from.sampling->period)
-        return ": " + busy(sum) + " in " + duration(sum.running->length()) + "; too short to see more";
     if (all.known < mostly)
         return ": " + busy(sum) + "; what else they did is unknown";
     if (all.blocked >= mostly)

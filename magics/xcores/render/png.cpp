@@ -94,13 +94,15 @@ int distance(colour one, colour other) {
 class palette {
 public:
     static constexpr std::size_t most = 256;
+    static constexpr std::size_t edge_weight =
+        1000; // the few half-transparent ones at the corners: a blot there is seen
 
     void count(colour seen, std::size_t pixels) { pixels_[seen] += pixels; }
 
     void settle() {
         std::vector<std::pair<std::size_t, colour>> ranked;
         for (const auto& [seen, pixels] : pixels_)
-            ranked.emplace_back(is_opaque(seen) ? pixels : pixels * 8, seen);
+            ranked.emplace_back(is_opaque(seen) ? pixels : pixels * edge_weight, seen);
         std::ranges::sort(ranked, std::greater{});
         for (const auto& [importance, seen] : ranked) {
             if (colours_.size() < most)

@@ -33,7 +33,7 @@ std::string tick_label(nanoseconds at, nanoseconds whole) {
         return "0";
     if (whole > 200s)
         return for_people(value / 60e9) + " min";
-    if (whole >= 2s)
+    if (whole >= 1s)
         return for_people(value / 1e9) + " s";
     if (whole >= 2ms)
         return for_people(value / 1e6) + " ms";
@@ -139,6 +139,9 @@ std::string sampling_of(const model::report& from) {
     if (!from.sampling)
         return "Not sampled.";
     const model::sampling_record& sampling = *from.sampling;
+    if (sampling.ticks == 0)
+        return "Not sampled: over before the first sample, which is due after " +
+               model::round_duration(sampling.period) + ".";
     const double cost = static_cast<double>(sampling.cost.count()) /
                         static_cast<double>(std::max(from.elapsed, nanoseconds{1}).count());
     std::string text = "Sampled " + model::count(sampling.ticks) + (sampling.ticks == 1 ? " time" : " times") +

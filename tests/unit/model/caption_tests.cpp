@@ -36,6 +36,14 @@ TEST_CASE("threads that waited unequally are given as a range") {
           "2 threads took turns: one GIL, held 100 % of the time; they waited for it 10 % to 90 % of their runs.");
 }
 
+TEST_CASE("a worker that failed at once says nothing about waiting") {
+    const auto one = worker().ran(0ms, 100ms).cpu(50ms).holding(50ms).waiting_for_gil(50ms).returned();
+    const auto failure = worker().ran(0ms, 1ms).cpu(1ms).waiting_for_gil(1ms).raised("ValueError", "no");
+    const auto report =
+        run_of(threads).worker(one).worker(one).worker(failure).sharing_gil("main").sampled(1ms, 1us).report();
+    CHECK(caption_of(report).ends_with("; each waited for it 50 % of its run; 1 of 3 raised ValueError."));
+}
+
 TEST_CASE("own GILs ran side by side") {
     CHECK(caption_of(test::side_by_side()) == "2 interpreters ran side by side: 1.98 of 2 cores busy.");
 }
