@@ -62,6 +62,12 @@ def fill_function(function, state):
         function.__annotate__ = make_function(state["annotate"], function.__globals__, 0)
 
 
+def make_cached(function, parameters):
+    from functools import lru_cache
+
+    return lru_cache(**parameters)(function)
+
+
 def make_code(data):
     return marshal.loads(data)
 

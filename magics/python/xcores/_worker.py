@@ -388,6 +388,8 @@ def _summary(value):
 def _sent(job, value):
     """`value` as (data, buffers) for `Run.reply`. Raises where it cannot be pickled."""
     if _kind == "threads":
+        if job.plan["token"] not in plans:
+            return b"", []  # left behind: nobody waits for this result any more
         token = b"%s/%d" % (job.plan["token"], job.index)
         results[token] = value
         return token, []

@@ -6,6 +6,7 @@ by name, so that an object which cannot be sent is reported under its name; larg
 uncopied. Threads get the objects themselves.
 """
 
+import functools
 import importlib
 import io
 import linecache
@@ -21,6 +22,8 @@ from typing import Any
 from xcores import _transfer
 from xcores._worker import RESULT
 from xcores.names import CellNames, names_of_code
+
+_CACHED = functools._lru_cache_wrapper
 
 PREDEFINED = frozenset({"worker", "workers", "input", "exit", "quit", "get_ipython", RESULT})
 """What a worker defines by itself, whatever the notebook has under these names."""
@@ -80,7 +83,6 @@ class Capture:
             self.ask(name, None)
         for name in names.optional:
             self.ask(name, None, optional=True)
-        self._user: str | None = None
         while self._waiting:
             name, (user, optional) = next(iter(self._waiting.items()))
             del self._waiting[name]
@@ -139,13 +141,10 @@ class Capture:
         """Submodules reached as attributes (`concurrent.futures`): importing the package may not bring them."""
         values = (self.notebook.names[name] for name in self.names)
         packages = {one.__name__ for one in values if isinstance(one, types.ModuleType) and hasattr(one, "__path__")}
-        for name in list(sys.modules):
-            package = name.partition(".")[0]
-            while package != name:
-                if package in packages and self._attributes.issuperset(name[len(package) + 1:].split(".")):
-                    yield name
-                    break
-                package = ".".join(name.split(".")[:package.count(".") + 2])
+        loaded = list(sys.modules) if packages else []
+        for package in sorted(packages):
+            inside = (name for name in loaded if name.startswith(f"{package}."))
+            yield from (name for name in inside if self._attributes.issuperset(name[len(package) + 1:].split(".")))
 
 
 def _attributes_of(code: types.CodeType) -> Iterator[str]:
@@ -187,6 +186,9 @@ def _pickler_type() -> type:
             if kind is types.FunctionType and value.__globals__ is self.capture.notebook.names:
                 self.capture.add_code(value.__code__, value.__qualname__)
                 return _reduced_function(value, self.scope)
+            if kind is _CACHED and value.__module__ == _transfer.MAIN:
+                # It would be pickled by reference, and the worker's `__main__` does not have it yet.
+                return _transfer.make_cached, (value.__wrapped__, value.cache_parameters())
             if kind is types.ModuleType and sys.modules.get(value.__name__) is value:
                 return importlib.import_module, (value.__name__,)
             return super().reducer_override(value)

@@ -32,8 +32,8 @@ _ABOUT = {
     """,
     "procs": """Run the cell on several processes.
 
-    They run Python on all cores at once, and any module works in them. Starting them takes longer and each needs
-    memory of its own; what goes in and out is copied. A crash in one of them leaves the notebook alone.
+    They run Python on all cores at once. Use them for work with any module (NumPy, pandas), and for what may crash:
+    that leaves the notebook alone. Each takes longer to start and more memory, and what goes in and out is copied.
     """,
 }
 

@@ -17,11 +17,13 @@ from xcores.capture import Capture, Notebook, Unsendable, shared_values, worker_
 from xcores.cell import Cell, read_cell
 from xcores.display import Show, View
 from xcores.errors import WorkersFailed, failure_of, interruption, shown_traceback, usage_error
+from xcores.interrupts import Interrupts
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-_WAIT_SECONDS = 0.25
+_WAIT_SECONDS = 0.1
+"""How long an interrupt may go unnoticed."""
 _tokens = itertools.count(1)
 _last_report: Any = None
 
@@ -50,17 +52,23 @@ def run_cell(shell: "InteractiveShell", options: Options, body: str) -> None:
     _configure()
     notebook = Notebook(shell.user_ns, shell.user_ns_hidden, _labeller(shell))
     token = b"%d" % next(_tokens)
+    shared = options.kind == "threads"
     try:
-        shared = options.kind == "threads"
         job = _shared_input(cell, notebook, token) if shared else _sent_input(options, cell, notebook)
         output.install()
-        try:
-            run = _engine.start(options.kind, [job] * options.workers, timeout=options.timeout)
-        except (RuntimeError, ValueError) as error:
-            raise usage_error(f"%%{options.kind} could not start {options.workers} workers: {error}") from None
-        _Supervision(shell, options, run).to_the_end()
+        with Interrupts() as interrupts:
+            end = _Supervision(shell, options, _started(options, job), interrupts).to_the_end()
     finally:
         _worker.plans.pop(token, None)
+    if end is not None:
+        raise end
+
+
+def _started(options: Options, job: tuple[bytes, list[Any]]) -> Any:
+    try:
+        return _engine.start(options.kind, [job] * options.workers, timeout=options.timeout)
+    except (RuntimeError, ValueError) as error:
+        raise usage_error(f"%%{options.kind} could not start {options.workers} workers: {error}") from None
 
 
 @functools.cache
@@ -127,52 +135,39 @@ def _sent_input(options: Options, cell: Cell, notebook: Notebook) -> tuple[bytes
 class _Supervision:
     """One run under way: passes its output on, keeps the view up to date, and turns its end into results."""
 
-    def __init__(self, shell: "InteractiveShell", options: Options, run: Any) -> None:
+    def __init__(self, shell: "InteractiveShell", options: Options, run: Any, interrupts: Interrupts) -> None:
         self.shell = shell
         self.options = options
         self.run = run
+        self.interrupts = interrupts
         self.view = View(shell, options.show)
         self.lines = output.Labeller()
-        self.interrupted = False
 
-    def to_the_end(self) -> None:
+    def to_the_end(self) -> BaseException | None:
+        """The exception that the cell ends in, if any."""
         global _last_report
+        stopping = False
         while not self.step():
-            pass
-        report = self.uninterrupted(self.run.report)
+            if self.interrupts.requested and not stopping:
+                self.run.stop("interrupt")
+                stopping = True
+        report = self.run.report()
         _last_report = report
         outcomes = report.outcomes
-        self.uninterrupted(lambda: self.lines.feed(self.run.read_output()))
-        self.uninterrupted(lambda: self.lines.finish(range(self.options.workers)))
-        self.uninterrupted(lambda: self.view.finish(report))
-        answers = self.uninterrupted(lambda: [self.answer(worker, outcome) for worker, outcome in enumerate(outcomes)])
+        answers = [self.answer(worker, outcome) for worker, outcome in enumerate(outcomes)]
         if self.options.out is not None:
             self.shell.user_ns[self.options.out] = answers
-        self.raise_failures(outcomes, answers)
-
-    def uninterrupted(self, task: Callable[[], Any]) -> Any:
-        """Do `task` to its end. An interrupt stops the workers; it must lose neither the report nor a result."""
-        while True:
-            try:
-                return task()
-            except KeyboardInterrupt:
-                self.stop()
-
-    def stop(self) -> None:
-        self.interrupted = True
-        self.run.stop("interrupt")
+        self.lines.finish(range(self.options.workers))
+        self.view.finish(report)
+        return self.failure(outcomes, answers)
 
     def step(self) -> bool:
         """Wait for a while, then show what is new. True at the end of the run."""
-        try:
-            ended = self.run.wait(min(_WAIT_SECONDS, self.view.seconds_to_next()))
-            self.lines.feed(self.run.read_output())
-            if not ended:
-                self.view.refresh(self.run)
-            return ended
-        except KeyboardInterrupt:
-            self.stop()
-            return False
+        ended = self.run.wait(min(_WAIT_SECONDS, self.view.seconds_to_next()))
+        self.lines.feed(self.run.read_output())
+        if not ended:
+            self.view.refresh(self.run)
+        return ended
 
     def answer(self, worker: int, outcome: dict[str, Any]) -> Any:
         """The result of a worker, or the exception that stands for it."""
@@ -204,11 +199,12 @@ class _Supervision:
             return None
         return value if isinstance(value, BaseException) else None
 
-    def raise_failures(self, outcomes: list[dict[str, Any]], answers: list[Any]) -> None:
+    def failure(self, outcomes: list[dict[str, Any]], answers: list[Any]) -> BaseException | None:
         failed = [worker for worker, outcome in enumerate(outcomes) if outcome["kind"] != "returned"]
-        if self.interrupted:
+        if self.interrupts.requested:
             stopped = [worker for worker in failed if outcomes[worker]["kind"] == "interrupted"]
-            raise interruption(stopped, [worker for worker in stopped if outcomes[worker]["abandoned"]])
-        if failed:
-            tracebacks = {worker: shown_traceback(outcomes[worker], answers[worker]) for worker in failed}
-            raise WorkersFailed.of({worker: answers[worker] for worker in failed}, tracebacks, len(answers))
+            return interruption(stopped, [worker for worker in stopped if outcomes[worker]["abandoned"]])
+        if not failed:
+            return None
+        tracebacks = {worker: shown_traceback(outcomes[worker], answers[worker]) for worker in failed}
+        return WorkersFailed.of({worker: answers[worker] for worker in failed}, tracebacks, len(answers))

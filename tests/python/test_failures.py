@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A worker that fails: what the user sees, what is kept, and that the notebook goes on."""
+
+import pytest
+
+from xcores.errors import WorkerCrashed, WorkerError, WorkerExited, WorkerFailed, WorkerTimedOut, named
+
+ONE_OF_FOUR = "if worker == 1:\n    1 / 0\nworker * 10"
+
+
+def test_a_worker_that_raises_makes_the_cell_fail_with_an_exception_group(kind, cell) -> None:
+    ran = cell(f"%%{kind} 4 --quiet\n{ONE_OF_FOUR}")
+    assert isinstance(ran.error, ExceptionGroup)
+    assert [type(one) for one in ran.error.exceptions] == [ZeroDivisionError]
+
+
+def test_the_results_of_the_other_workers_are_kept(kind, cell, shell) -> None:
+    cell(f"%%{kind} 4 --quiet -o answers\n{ONE_OF_FOUR}")
+    first, failed, *others = shell.user_ns["answers"]
+    assert [first, *others] == [0, 20, 30]
+    assert isinstance(failed, ZeroDivisionError)
+
+
+def test_the_traceback_has_the_lines_of_the_cell_and_nothing_of_ours(kind, cell, shell) -> None:
+    number = shell.execution_count
+    text = cell(f"%%{kind} 4 --quiet\n{ONE_OF_FOUR}").text
+    assert f'File "Cell In[{number}]", line 3, in <module>\n    1 / 0\n' in text
+    assert text.startswith("WorkersFailed: 1 of 4 workers failed\n")
+    assert "worker 1:" in text and "ZeroDivisionError: division by zero" in text
+    assert "Results of workers 0, 2 and 3 kept." in text
+    for ours in ("_worker", "runner.py", "magics.py", "run_cell_magic", "site-packages"):
+        assert ours not in text
+
+
+def test_the_traceback_goes_through_functions_of_other_cells(kind, cell, shell) -> None:
+    number = shell.execution_count
+    cell("def divide(a, b):\n    return a / b")
+    text = cell(f"%%{kind} 1 --quiet\ndivide(1, 0)").text
+    assert f'File "Cell In[{number + 1}]", line 2, in <module>\n    divide(1, 0)\n' in text
+    assert f'File "Cell In[{number}]", line 2, in divide\n    return a / b\n' in text
+
+
+def test_the_same_traceback_is_shown_once(kind, cell) -> None:
+    text = cell(f"%%{kind} 3 --quiet\nraise KeyError('gone')").text
+    assert text.count("KeyError: 'gone'") == 1 and "workers 0, 1 and 2:" in text and "kept" not in text
+
+
+def test_blank_lines_and_a_magic_above_count_as_lines(kind, cell) -> None:
+    assert ", line 5, in <module>" in cell(f"%%{kind} 1 --quiet\n\n\n\n1 / 0").text
+    assert ", line 3, in <module>" in cell(f"%%time\n%%{kind} 1 --quiet\n1 / 0").text
+
+
+def test_an_exception_keeps_its_type_its_fields_and_where_it_came_from(kind, cell) -> None:
+    error = cell(f"%%{kind} 1 --quiet\nimport json\njson.loads('[1,')").error.exceptions[0]
+    assert type(error).__name__ == "JSONDecodeError" and error.pos == 3
+    if kind != "threads":
+        assert any("Cell In[" in note and "line 3" in note for note in error.__notes__)
+    else:
+        assert error.__traceback__.tb_frame.f_code.co_filename.startswith("Cell In[")
+
+
+def test_exceptions_of_the_notebooks_classes_can_be_caught_as_such(kind, cell, shell) -> None:
+    cell("class Refused(Exception):\n    pass")
+    error = cell(f"%%{kind} 2 --quiet\nraise Refused(worker)").error
+    assert [type(one) for one in error.exceptions] == [shell.user_ns["Refused"]] * 2
+    assert error.split(shell.user_ns["Refused"])[1] is None
+
+
+def test_an_exception_that_cannot_be_rebuilt_is_told_by_its_text(sending_kind, cell) -> None:
+    body = "class Odd(Exception):\n    def __init__(self, a, b): super().__init__(f'{a} and {b}')\nraise Odd(1, 2)"
+    ran = cell(f"%%{sending_kind} 1 --quiet\n{body}")
+    error = ran.error.exceptions[0]
+    assert isinstance(error, WorkerError) and str(error) == "Odd: 1 and 2" and "Odd: 1 and 2" in ran.text
+
+
+def test_chained_exceptions_are_shown_with_their_causes(kind, cell) -> None:
+    body = "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    raise ValueError('outer') from error"
+    text = cell(f"%%{kind} 1 --quiet\n{body}").text
+    assert "ZeroDivisionError" in text and "direct cause" in text and "ValueError: outer" in text
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [("raise SystemExit", "exit code 0"), ("import sys; sys.exit(3)", "exit code 3"), ("exit('bye')", "bye")],
+)
+def test_leaving_python_in_a_worker_leaves_the_notebook_alone(kind, cell, results, statement, words) -> None:
+    ran = cell(f"%%{kind} 2 --quiet -o answers\nif worker:\n    {statement}\n'stays'")
+    assert [type(one) for one in ran.error.exceptions] == [WorkerExited]
+    assert words in ran.text and "the kernel goes on" in ran.text
+    assert results(kind, "worker") == [0, 1]
+
+
+def test_a_process_that_ends_by_itself_is_replaced(cell, shell, results) -> None:
+    ran = cell("%%procs 2 --quiet -o answers\nimport os\nif worker:\n    os._exit(3)\n'stays'")
+    assert isinstance(ran.error.exceptions[0], WorkerExited) and "exit code 3" in ran.text and "replaced" in ran.text
+    assert shell.user_ns["answers"][0] == "stays"
+    assert results("procs", "worker") == [0, 1]
+
+
+def test_a_process_that_crashes_is_replaced(cell, shell, results) -> None:
+    body = "import os, signal\nif worker:\n    os.kill(os.getpid(), signal.SIGSEGV)\n1"
+    ran = cell(f"%%procs 2 --quiet -o answers\n{body}")
+    assert isinstance(ran.error.exceptions[0], WorkerCrashed) and "SIGSEGV" in ran.text and "replaced" in ran.text
+    assert shell.user_ns["answers"][0] == 1
+    assert results("procs", "worker") == [0, 1]
+
+
+def test_a_result_that_cannot_be_sent_back_says_what_to_do(sending_kind, cell, shell) -> None:
+    ran = cell(f"%%{sending_kind} 2 --quiet -o answers\n(n for n in range(3)) if worker else 'fine'")
+    assert isinstance(ran.error.exceptions[0], WorkerFailed)
+    for words in ("generator", "cannot be sent back", "plain data", "%%threads"):
+        assert words in ran.text
+    assert shell.user_ns["answers"][0] == "fine"
+
+
+@pytest.mark.parametrize("above", ["import numpy", "pass"])
+def test_numpy_in_a_subinterpreter_says_why_not_and_what_works(cell, results, above) -> None:
+    pytest.importorskip("numpy")
+    if above == "pass":
+        cell("import numpy")
+    ran = cell(f"%%subinterp 2 --quiet\n{above}\nnumpy.arange(3)")
+    for words in ("own GIL", "%%threads or %%procs", "numpy"):
+        assert words in ran.text
+    assert len(ran.text) < 700
+    assert results("subinterp", "worker") == [0, 1]
+    assert [int(one.sum()) for one in results("procs", f"{above}\nimport numpy\nnumpy.arange(3)")] == [3, 3]
+
+
+def test_asking_for_input_says_what_to_do_instead(kind, cell) -> None:
+    assert "call input() in a cell before this one" in cell(f"%%{kind} 1 --quiet\ninput('name? ')").text
+
+
+def test_a_time_limit_stops_the_workers_that_reach_it(kind, cell, shell, results) -> None:
+    ran = cell(f"%%{kind} 2 --quiet --timeout 0.2 -o answers\nwhile worker: pass\n'fast'")
+    assert [type(one) for one in ran.error.exceptions] == [WorkerTimedOut]
+    assert "--timeout" in ran.text and shell.user_ns["answers"][0] == "fast"
+    assert results(kind, "worker") == [0, 1]
+
+
+def test_a_failure_that_is_not_ours_is_shown_as_ever(kind, cell) -> None:
+    text = cell("raise LookupError('plain cell')").text
+    assert "LookupError" in text and "plain cell" in text
+
+
+@pytest.mark.parametrize(
+    ("workers", "text"),
+    [([3], "worker 3"), ([0, 2], "workers 0 and 2"), ([0, 1, 3], "workers 0, 1 and 3"), (range(8), "workers 0 to 7")],
+)
+def test_workers_are_named_shortly(workers, text) -> None:
+    assert named(workers) == text
