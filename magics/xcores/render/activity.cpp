@@ -94,6 +94,14 @@ std::vector<stretch> activities_of(const model::report& from, const model::worke
     return result;
 }
 
+std::set<activity> occurring(const model::report& from) {
+    std::set<activity> found;
+    for (const model::worker_record& worker : from.workers)
+        for (const stretch& one : activities_of(from, worker))
+            found.insert(static_cast<activity>(one.category));
+    return found;
+}
+
 std::vector<stretch> holds_of(const model::report& from, const model::gil_record& gil) {
     std::vector<stretch> result;
     for (const int position : gil.workers) {

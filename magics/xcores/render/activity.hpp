@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -34,6 +35,9 @@ struct stretch {
 /// The worker's run as activities, without holes: what no sample covers is unknown. Holes of up to two sampling periods
 /// are the sampler's resolution, not ignorance, and take the state of the sample beside them.
 std::vector<stretch> activities_of(const model::report&, const model::worker_record&);
+
+/// The activities that occur in any worker.
+std::set<activity> occurring(const model::report&);
 
 /// When each of these workers held their GIL; the category is the position in `report::workers`.
 std::vector<stretch> holds_of(const model::report&, const model::gil_record&);

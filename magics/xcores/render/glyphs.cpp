@@ -23,6 +23,15 @@ std::string_view glyph_for(activity what) {
     return "?";
 }
 
+std::string key_to(const std::set<activity>& what) {
+    std::string line;
+    for (const activity one : what)
+        line += std::string(glyph_for(one)) + " " + std::string(words_for(one)) + "   ";
+    if (what.size() > 1)
+        return line + "▄ mixed, height: running";
+    return line.substr(0, line.find_last_not_of(' ') + 1);
+}
+
 glyph glyph_of(const coverage& shares, std::size_t column) {
     constexpr double most = 0.66;
     constexpr std::array<std::string_view, 7> heights{"▁", "▂", "▃", "▄", "▅", "▆", "▇"};

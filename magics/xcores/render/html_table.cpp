@@ -18,23 +18,30 @@ std::string cell(std::string_view tag, std::string_view attributes, std::string_
     return "<" + name + std::string(attributes) + ">" + std::string(content) + "</" + name + ">";
 }
 
+/// A number and its unit stay in one line, also where styles are stripped.
+std::string unbroken(std::string_view text) {
+    std::string result;
+    for (const char c : escaped(text))
+        result += c == ' ' ? std::string("&nbsp;") : std::string(1, c);
+    return result;
+}
+
 std::string head_of(const table& figures) {
     std::string line = "<thead><tr>" + cell("th", to_the_right, "worker") + cell("th", to_the_left, "result");
     for (const std::string& head : figures.heads)
-        line += cell("th", to_the_right, escaped(head));
+        line += cell("th", to_the_right, unbroken(head));
     return line + "</tr></thead>\n";
 }
 
 std::string outcome_cell(const row& from) {
-    // An isolated direction: a right-to-left result must not turn the row round.
-    const std::string words = "<bdi>" + escaped(clipped(from.outcome, longest_outcome)) + "</bdi>";
+    const std::string words = escaped(clipped(from.outcome, longest_outcome));
     return cell("td", to_the_left, from.returned ? "<code>" + words + "</code>" : "<b>✗ " + words + "</b>");
 }
 
 std::string line_of(const row& from) {
     std::string line = "<tr>" + cell("td", to_the_right, std::to_string(from.worker)) + outcome_cell(from);
     for (const std::string& figure : from.figures)
-        line += cell("td", to_the_right, escaped(figure));
+        line += cell("td", to_the_right, unbroken(figure));
     return line + "</tr>\n";
 }
 

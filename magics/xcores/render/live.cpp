@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include <xcores/model/format.hpp>
 #include <xcores/model/summary.hpp>
@@ -72,20 +73,29 @@ std::string more_than_shown(const model::report& from) {
     return "and " + model::count(static_cast<std::int64_t>(from.workers.size() - most_workers)) + " more workers\n";
 }
 
+/// A mixed column has the colour of running, because that is what its height shows.
+std::string_view ink_of(const glyph& one) {
+    return inks[static_cast<std::size_t>(one.what.value_or(activity::with_gil))];
+}
+
 std::string coloured(const std::vector<glyph>& bar) {
     std::string result;
     for (std::size_t i = 0; i < bar.size();) {
-        const auto what = bar[i].what;
+        const std::string_view ink = ink_of(bar[i]);
         std::string run;
-        for (; i < bar.size() && bar[i].what == what; ++i)
+        for (; i < bar.size() && ink_of(bar[i]) == ink; ++i)
             run += bar[i].text;
-        if (what)
-            result +=
-                "<span style=\"color: " + std::string(inks[static_cast<std::size_t>(*what)]) + "\">" + run + "</span>";
-        else
-            result += run;
+        result += "<span style=\"color: " + std::string(ink) + "\">" + run + "</span>";
     }
     return result;
+}
+
+std::string key_of(const model::report& from) {
+    std::set<activity> found;
+    for (const model::worker_record& worker : from.workers)
+        for (const stretch& one : recent_activities(from, worker))
+            found.insert(static_cast<activity>(one.category));
+    return found.empty() ? "" : key_to(found) + "\n";
 }
 
 std::string plain(const std::vector<glyph>& bar) {
@@ -119,7 +129,7 @@ std::string live_html(const model::report& from) {
         result += padded(one.name, name_width) + escaped(padded(one.phase, phase_width)) + coloured(one.bar) + "  " +
                   one.share + "\n";
     }
-    return result + more_than_shown(from) + "</pre>\n";
+    return result + more_than_shown(from) + key_of(from) + "</pre>\n";
 }
 
 std::string live_text(const model::report& from) {
@@ -129,7 +139,7 @@ std::string live_text(const model::report& from) {
         result +=
             padded(one.name, name_width) + padded(one.phase, phase_width) + plain(one.bar) + "  " + one.share + "\n";
     }
-    return result + more_than_shown(from);
+    return result + more_than_shown(from) + key_of(from);
 }
 
 } // namespace xcores::render

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 
 #include <xcores/model/format.hpp>
 #include <xcores/model/summary.hpp>
@@ -50,14 +49,6 @@ void draw_axis(canvas& on, const time_scale& scale, double y) {
                 {.size = 11.5, .fill = on.colours().faint_ink, .at = anchor::middle});
     }
     on.lines(lines, on.colours().faint_ink, 1);
-}
-
-std::set<activity> occurring(const model::report& from) {
-    std::set<activity> found;
-    for (const model::worker_record& worker : from.workers)
-        for (const stretch& one : activities_of(from, worker))
-            found.insert(static_cast<activity>(one.category));
-    return found;
 }
 
 bool any_phase(const model::report& from, const time_scale& scale,

@@ -2,7 +2,6 @@
 #include <xcores/render/text.hpp>
 
 #include <algorithm>
-#include <set>
 
 #include <xcores/model/format.hpp>
 #include <xcores/model/summary.hpp>
@@ -88,17 +87,6 @@ std::string core_line(const model::report& from, int core, std::size_t columns) 
     return line;
 }
 
-std::string key_to(const model::report& from) {
-    std::set<activity> found;
-    for (const model::worker_record& worker : from.workers)
-        for (const stretch& one : activities_of(from, worker))
-            found.insert(static_cast<activity>(one.category));
-    std::string line;
-    for (const activity what : found)
-        line += (line.empty() ? "" : "   ") + std::string(glyph_for(what)) + " " + std::string(words_for(what));
-    return line;
-}
-
 } // namespace
 
 std::string text_table(const model::report& from, int columns) {
@@ -143,7 +131,7 @@ std::string text_timeline(const model::report& from, int columns) {
             padded_right("core " + std::to_string(cores[i]), label_width) + core_line(from, cores[i], width) + "\n";
     const std::string end = model::duration(extent_of(from).end);
     result += std::string(label_width, ' ') + "0" + padded_left(end, width - 1) + "\n";
-    return result + key_to(from) + "\n";
+    return result + key_to(occurring(from)) + "\n";
 }
 
 std::string text(const model::report& from, int columns) {
