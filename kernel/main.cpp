@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "build_info.hpp"
 #include "command_line.hpp"
+#include "connection_file.hpp"
 #include "interpreter.hpp"
 #include "python_runtime.hpp"
 #include "server.hpp"
@@ -22,17 +23,6 @@ class no_history final : public xeus::xhistory_manager {
     nlohmann::json get_range_impl(int, int, int, bool, bool) const override { return {}; }
     nlohmann::json search_impl(std::string const&, bool, bool, int, bool) const override { return {}; }
 };
-
-xeus::xconfiguration read_connection_file(std::string const& name) {
-    if (!std::filesystem::is_regular_file(name)) {
-        throw usage_error("there is no connection file " + name);
-    }
-    try {
-        return xeus::load_configuration(name);
-    } catch (std::exception const& error) {
-        throw usage_error("the connection file " + name + " cannot be read: " + error.what());
-    }
-}
 
 void run(xeus::xconfiguration const& config) {
     // Used by a thread that ends with the process, hence never destroyed.
@@ -79,6 +69,9 @@ int main(int argc, char** argv) {
         return 0;
     } catch (usage_error const& error) {
         std::cerr << "xcores: " << error.what() << "\n\n" << help_text();
+        return 2;
+    } catch (connection_file_error const& error) {
+        std::cerr << "xcores: " << error.what() << std::endl;
         return 2;
     } catch (std::exception const& error) {
         std::cerr << "xcores: " << error.what() << std::endl;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "shutdown.hpp"
 
+#include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <unistd.h>
 
@@ -37,8 +39,11 @@ void shutdown::request() {
 }
 
 parent_watch::parent_watch(std::function<void()> orphaned) : orphaned_(std::move(orphaned)) {
-    if (std::getenv("JPY_PARENT_PID") != nullptr) {
-        thread_ = quiet_thread([this, parent = getppid()] { watch(parent); });
+    if (char const* const named = std::getenv("JPY_PARENT_PID")) {
+        int const jupyter = std::atoi(named);
+        bool const too_late = getppid() == 1 && jupyter > 1 && kill(jupyter, 0) == -1 && errno == ESRCH;
+        // Otherwise it is whoever started us, a wrapper of Jupyter's perhaps.
+        thread_ = quiet_thread([this, parent = too_late ? jupyter : getppid()] { watch(parent); });
     }
 }
 

@@ -126,7 +126,9 @@ class Kernel:
         if kind == "tail":
             rows = manager.get_tail(content.get("n", 10), include_latest=True, **shape)
         elif kind == "range":
-            rows = manager.get_range(content.get("session", 0), content.get("start", 0), content.get("stop"), **shape)
+            session = content.get("session", 0)
+            rows = manager.get_range(session, content.get("start", 0), content.get("stop"), **shape)
+            rows = [(row[0] or max(session, 0), *row[1:]) for row in rows]  # IPython calls its own session 0
         else:
             unique = content.get("unique", False)
             rows = manager.search(content.get("pattern", "*"), n=content.get("n"), unique=unique, **shape)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Interrupts, as protocol message and as signal."""
+
+import os
+import signal
+
+import pytest
+
+ENDLESS = {
+    "a loop": "while True: pass",
+    "a sleep": "import time; time.sleep(100)",
+    "an await": "import asyncio; await asyncio.sleep(100)",
+    "a lock": "import threading; threading.Event().wait()",
+    "a child process": "import subprocess; subprocess.run(['sleep', '100'])",
+}
+
+
+@pytest.fixture(params=["message", "signal"])
+def interrupt(request, notebook):
+    if request.param == "message":
+        return notebook.interrupt
+    return lambda: os.kill(notebook.process.pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize("code", ENDLESS.values(), ids=ENDLESS.keys())
+def test_an_interrupt_ends_the_cell_and_the_next_one_is_right(notebook, interrupt, code):
+    cell = notebook.start(f"print('running', flush=True)\n{code}").wait_for_text("running")
+    interrupt()
+    assert cell.wait().error == "KeyboardInterrupt"
+    assert cell.reply["content"]["ename"] == "KeyboardInterrupt"
+    assert notebook.run("6 * 7").result == "42"
+
+
+def test_an_interrupt_between_cells_does_nothing(notebook, interrupt):
+    for _ in range(3):
+        interrupt()
+        cell = notebook.run("sum(range(1_000_000))")
+        assert (cell.status, cell.result) == ("ok", "499999500000")
+
+
+def test_a_cell_can_handle_its_interrupt(notebook, interrupt):
+    cell = notebook.start(
+        "import time\ntry:\n    print('running', flush=True)\n    time.sleep(100)\nexcept KeyboardInterrupt:\n    print('handled')"
+    ).wait_for_text("running")
+    interrupt()
+    assert cell.wait().stdout == "running\nhandled\n" and cell.status == "ok"
+
+
+def test_an_interrupt_aborts_the_queued_cells(notebook):
+    cell = notebook.start("print('running', flush=True)\nwhile True: pass").wait_for_text("running")
+    queued = notebook.start("'never'")
+    notebook.control("kernel_info_request")
+    notebook.interrupt()
+    assert cell.wait().error == "KeyboardInterrupt"
+    assert queued.wait().status == "aborted"
+
+
+def test_a_handler_of_the_users_own_stays_in_place(notebook):
+    notebook.run("import signal\nseen = []\nsignal.signal(signal.SIGINT, lambda *_: seen.append(1))")
+    cell = notebook.start("print('running', flush=True)\nwhile not seen: pass\n'seen'").wait_for_text("running")
+    notebook.interrupt()
+    assert cell.wait().result == "'seen'"
+    notebook.run("signal.signal(signal.SIGINT, signal.default_int_handler)")
+
+
+def test_kernel_info_is_answered_on_the_control_channel_while_a_cell_runs(notebook):
+    cell = notebook.start("print('running', flush=True)\nwhile True: pass").wait_for_text("running")
+    assert notebook.control("kernel_info_request")["language_info"]["name"] == "python"
+    notebook.interrupt()
+    cell.wait()

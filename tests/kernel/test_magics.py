@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The magics in the kernel, over the protocol: stopping, failing, flooding, lasting."""
+
+import random
+import re
+
+import pytest
+
+MAGICS = ["threads", "subinterp", "procs"]
+
+
+def table(cell):
+    """The text of the last table that the cell shows, live or final."""
+    tables = [content["data"]["text/plain"] for kind in ("display_data", "update_display_data") for content in cell.contents(kind) if "text/html" in content["data"]]
+    return tables[-1] if tables else ""
+
+
+def check_usable(notebook, magic):
+    cell = notebook.run(f"%%{magic} 2 --quiet -o after\nworker * 10")
+    assert cell.status == "ok"
+    assert notebook.run("after").result == "[0, 10]"
+
+
+@pytest.mark.parametrize("magic", MAGICS)
+def test_a_cell_shows_a_table_and_a_picture_that_stand_alone(notebook, magic):
+    cell = notebook.run(f"%%{magic} 2\nworker + 40")
+    assert cell.status == "ok"
+    assert "40" in table(cell) and "41" in table(cell)
+    pictures = [content["data"] for content in cell.contents("display_data") if "image/png" in content["data"]]
+    assert len(pictures) == 1 and pictures[0]["text/plain"]
+
+
+@pytest.mark.parametrize("magic", MAGICS)
+def test_an_interrupt_request_ends_a_cell_on_all_workers(notebook, magic):
+    cell = notebook.start(f"%%{magic} 2\nimport sys\nprint('in'); sys.stdout.flush()\nwhile True: pass")
+    cell.wait_for(lambda: cell.stdout.count("in\n") == 2)
+    notebook.interrupt()
+    cell.wait()
+    assert cell.error == "KeyboardInterrupt"
+    assert table(cell).count("interrupted") >= 2
+    check_usable(notebook, magic)
+
+
+@pytest.mark.parametrize("magic", ["threads", "subinterp"])
+def test_a_worker_that_sleeps_is_left_behind_and_replaced_and_the_output_says_so(notebook, magic):
+    cell = notebook.start(f"%%{magic} 2\nimport time\nprint('in')\ntime.sleep(3600)")
+    cell.wait_for(lambda: cell.stdout.count("in\n") == 2)
+    notebook.interrupt()
+    cell.wait()
+    assert cell.error == "KeyboardInterrupt"
+    assert "left behind" in table(cell) + cell.traceback
+    assert "new worker" in cell.traceback
+    check_usable(notebook, magic)
+
+
+def test_a_process_that_sleeps_is_interrupted(notebook):
+    cell = notebook.start("%%procs 2\nimport time\nprint('in')\ntime.sleep(3600)")
+    cell.wait_for(lambda: cell.stdout.count("in\n") == 2)
+    notebook.interrupt()
+    assert cell.wait().error == "KeyboardInterrupt"
+    check_usable(notebook, "procs")
+
+
+@pytest.mark.parametrize("magic", MAGICS)
+def test_twenty_thousand_prints_of_two_workers_arrive_in_order(notebook, magic):
+    cell = notebook.run(f"%%{magic} 2 --quiet\nfor line in range(20_000): print(line)")
+    for worker in range(2):
+        lines = [int(number) for number in re.findall(rf"^\[{worker}\] (\d+)$", cell.stdout, re.MULTILINE)]
+        assert lines == list(range(20_000))
+
+
+ENDINGS = {
+    "10 / (worker - 1)": "ZeroDivisionError",
+    "if worker == 1: raise SystemExit": "SystemExit|exit",
+    "import os\nif worker == 1: os._exit(3)": "exit code 3",
+    "import ctypes\nif worker == 1: ctypes.string_at(0)": "SIGSEGV",
+}
+
+
+@pytest.mark.parametrize("code", ENDINGS)
+def test_one_process_of_two_that_fails_costs_nothing_but_its_own_result(notebook, code):
+    cell = notebook.run(f"%%procs 2 -o kept\n{code}\nworker")
+    assert cell.status == "error"
+    assert re.search(ENDINGS[code], cell.traceback)
+    assert "worker 1" in cell.traceback
+    if "10 /" not in code:
+        assert notebook.run("kept[0]").result == "0"
+    check_usable(notebook, "procs")
+
+
+def test_a_crash_says_where(notebook):
+    cell = notebook.run("%%procs 2\nimport ctypes\ndef broken():\n    ctypes.string_at(0)\nif worker == 1: broken()")
+    assert "broken" in cell.stderr
+
+
+BAD_CELLS = ["-n 0", "-n 100000", "--no-such-option", "--timeout -1"]
+
+
+@pytest.mark.parametrize("magic", MAGICS)
+@pytest.mark.parametrize("options", BAD_CELLS)
+def test_bad_options_are_told_and_the_next_cell_works(notebook, magic, options):
+    cell = notebook.run(f"%%{magic} {options}\n1")
+    assert cell.status == "error"
+    assert len(cell.traceback.splitlines()) <= 6
+    check_usable(notebook, magic)
+
+
+def test_an_extension_that_refuses_subinterpreters_is_explained(notebook):
+    cell = notebook.run("%%subinterp 2\nimport numpy")
+    assert "numpy" in cell.traceback and "%%threads" in cell.traceback and "%%procs" in cell.traceback
+    check_usable(notebook, "subinterp")
+
+
+def test_workers_end_with_the_kernel(new_notebook):
+    notebook = new_notebook()
+    notebook.run("%%procs 2 --quiet -o pids\nimport os\nos.getpid()")
+    pids = [int(pid) for pid in re.findall(r"\d+", notebook.run("pids").result)]
+    assert len(pids) == 2
+    notebook.process.kill()
+    notebook.process.wait()
+    from notebook import wait_for_end_of
+
+    for pid in pids:
+        wait_for_end_of(pid)
+
+
+CELLS = {
+    "plain": "sum(range(1000))",
+    "output": "print('x' * 1000)",
+    "error": "1/0",
+    "threads": "%%threads 2\nsum(range(10_000))",
+    "subinterp": "%%subinterp 2\nsum(range(10_000))",
+    "procs": "%%procs 2\nsum(range(10_000))",
+    "print": "%%subinterp 2\nfor i in range(200): print(i)",
+    "failing": "%%subinterp 2\n1 / worker",
+    "failing process": "%%procs 2\n1 / worker",
+    "limit": "%%threads 2 --timeout 0.05\nwhile True: pass",
+    "limit of interpreters": "%%subinterp 2 --timeout 0.05\nwhile True: pass",
+    "usage": "%%threads -n 0\n1",
+    "crash": "%%procs 2\nimport os\nif worker: os._exit(1)",
+}
+
+
+def test_three_hundred_mixed_cells_leave_the_kernel_as_it_was(new_notebook):
+    notebook = new_notebook()
+    order = random.Random(7)
+    memory = {}
+    for number in range(300):
+        kind = order.choice(list(CELLS))
+        cell = notebook.run(CELLS[kind], store_history=False)
+        expected = "error" if kind in ("error", "failing", "failing process", "limit", "limit of interpreters", "usage", "crash") else "ok"
+        assert cell.status == expected, (number, kind, cell.traceback)
+        if number in (99, 299):
+            memory[number] = notebook.memory()
+    # Flat, but for what the allocator keeps of the largest moment: a tenth of a megabyte a cell would be 20.
+    assert memory[299] - memory[99] < 10, memory
