@@ -99,17 +99,17 @@ def usage_error(message: str) -> Exception:
 
 def interruption(stopped: Sequence[int], abandoned: Sequence[int]) -> KeyboardInterrupt:
     """The KeyboardInterrupt of a cell whose workers have been stopped; it shows itself without our own frames."""
-    text = f"{named(stopped)} stopped" if stopped else "all workers had already ended"
+    reacted = [worker for worker in stopped if worker not in abandoned]
+    parts = [f"{named(reacted)} stopped"] if reacted else []
     if abandoned:
-        text += f"; {named(abandoned)} did not react: {_LEFT_BEHIND}"
+        parts.append(f"{named(abandoned)} did not react and {'was' if len(abandoned) == 1 else 'were'} {_LEFT_BEHIND}")
+    text = "; ".join(parts) or "all workers had already ended"
     error = KeyboardInterrupt(text)
     error._render_traceback_ = lambda: [f"KeyboardInterrupt: {text}"]
     return error
 
 
-_LEFT_BEHIND = (
-    "code that sleeps, waits or runs in C cannot be interrupted. It is left behind, and the next cell gets a new worker"
-)
+_LEFT_BEHIND = "left behind (sleep, a wait or C code cannot be interrupted); the next cell gets a new worker instead"
 
 _MAKERS: dict[str, tuple[type[WorkerError], str]] = {
     "exited": (WorkerExited, "the process of the worker ended by itself ({message}); it is replaced"),
@@ -133,7 +133,7 @@ def failure_of(worker: int, outcome: dict[str, Any], original: BaseException | N
         text = "the cell called exit ({message}); the kernel goes on"
     message = text.format(message=outcome["message"] or outcome["kind"], type=outcome["type"])
     if outcome["abandoned"]:
-        message += f"; the worker did not react: {_LEFT_BEHIND}"
+        message += f"; it did not react and was {_LEFT_BEHIND}"
     error = kind(message, worker, outcome)
     if outcome["kind"] == "raised" and note:
         error.add_note(note)
