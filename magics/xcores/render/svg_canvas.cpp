@@ -24,7 +24,7 @@ constexpr theme light{
     .faint_ink = "#555E69",
     .startup = "url(#startup)",
     .fills = fills,
-    .workers = {{{"#33475B", "#FFFFFF"}, {"#A9BED2", "#1B1F24"}, {"#64788C", "#FFFFFF"}, {"#D3DEE8", "#1B1F24"}}},
+    .workers = {{{"#33475B", "#FFFFFF"}, {"#A9BED2", "#1B1F24"}, {"#5F7387", "#FFFFFF"}, {"#D3DEE8", "#1B1F24"}}},
     .cores = {{{"#DDE2E7", "#3B444E"}, {"#B9C2CB", "#252B32"}}}};
 
 constexpr theme dark{
