@@ -22,6 +22,22 @@ private:
 
 } // namespace
 
+sample_log::entry sample_log::place::get() const noexcept {
+    constexpr auto order = std::memory_order_relaxed;
+    const auto rest = rest_.load(order);
+    return {start_ns_.load(order), end_ns_.load(order), static_cast<std::int32_t>(rest >> 32U),
+            static_cast<model::thread_state>(rest & 0xFFU), static_cast<model::gil_state>(rest >> 8U & 0xFFU)};
+}
+
+void sample_log::place::set(const entry& one) noexcept {
+    constexpr auto order = std::memory_order_relaxed;
+    start_ns_.store(one.start_ns, order);
+    end_ns_.store(one.end_ns, order);
+    rest_.store(static_cast<std::uint64_t>(static_cast<std::uint32_t>(one.core)) << 32U |
+                    static_cast<std::uint64_t>(one.gil) << 8U | static_cast<std::uint64_t>(one.state),
+                order);
+}
+
 void sample_log::clear() noexcept {
     const writing guard(sequence_);
     ticks_ = 0;
@@ -34,45 +50,47 @@ void sample_log::append(nanoseconds start, nanoseconds end, model::thread_state 
     const writing guard(sequence_);
     if (++ticks_ % stride_ != 0)
         return;
-    const auto from = stride_ > 1 && count_ > 0 ? entries_[count_ - 1].end_ns : start.count();
-    push({from, end.count(), core, state, gil});
+    const auto from = stride_ > 1 && count_ > 0 ? places_[count_ - 1].get().end_ns : start.count();
+    const entry next{from, end.count(), core, state, gil};
+    if (count_ > 0 && places_[count_ - 1].get().end_ns == from && extend_last(next))
+        return;
+    if (count_ == capacity)
+        halve();
+    push(next);
 }
 
 void sample_log::push(const entry& next) noexcept {
-    if (count_ > 0) {
-        auto& last = entries_[count_ - 1];
-        if (last.end_ns == next.start_ns && last.state == next.state && last.gil == next.gil &&
-            last.core == next.core) {
-            last.end_ns = next.end_ns;
-            return;
-        }
-    }
-    if (count_ == capacity)
-        halve();
-    entries_[count_++] = next;
+    places_[count_++].set(next);
+}
+
+bool sample_log::extend_last(const entry& next) noexcept {
+    auto last = places_[count_ - 1].get();
+    if (last.state != next.state || last.gil != next.gil || last.core != next.core)
+        return false;
+    last.end_ns = next.end_ns;
+    places_[count_ - 1].set(last);
+    return true;
 }
 
 // Walks the spans on a grid of twice the mean sample distance and keeps what lies under each grid point.
 void sample_log::halve() noexcept {
-    const auto first = entries_[0].start_ns;
-    const auto last = entries_[count_ - 1].end_ns;
+    const std::uint64_t old = count_;
+    const auto first = places_[0].get().start_ns;
+    const auto last = places_[old - 1].get().end_ns;
     const auto samples = static_cast<std::int64_t>(ticks_ / stride_);
     const auto step = 2 * std::max<std::int64_t>(1, (last - first) / std::max<std::int64_t>(1, samples));
-    const auto old = count_;
     count_ = 0;
-    std::size_t under = 0;
+    std::uint64_t under = 0;
+    auto one = places_[0].get();
     for (auto at = first + step; at <= last; at += step) {
-        while (under + 1 < old && entries_[under].end_ns < at)
-            ++under;
-        // count_ never overtakes `under`: the grid is coarser than the spans when the log is full.
-        auto kept = entries_[under];
+        while (under + 1 < old && one.end_ns < at)
+            one = places_[++under].get();
+        // What is kept never overtakes what is read: the grid is coarser than the spans when the log is full.
+        auto kept = one;
         kept.start_ns = at - step;
         kept.end_ns = at;
-        if (count_ > 0 && entries_[count_ - 1].state == kept.state && entries_[count_ - 1].gil == kept.gil &&
-            entries_[count_ - 1].core == kept.core)
-            entries_[count_ - 1].end_ns = at;
-        else
-            entries_[count_++] = kept;
+        if (count_ == 0 || !extend_last(kept))
+            push(kept);
     }
     stride_ *= 2;
 }
@@ -81,20 +99,20 @@ std::vector<model::span> sample_log::spans(nanoseconds origin, std::size_t most)
     std::vector<model::span> result;
     for (;;) {
         const auto before = sequence_.load(std::memory_order_acquire);
+        if (before % 2 != 0)
+            continue;
+        const auto count = std::min<std::size_t>(count_.load(std::memory_order_relaxed), capacity);
+        const auto kept = std::min(count, most);
         result.clear();
-        if (before % 2 == 0) {
-            const auto count = std::min<std::size_t>(count_, capacity);
-            const auto kept = std::min(count, most);
-            result.reserve(kept);
-            for (auto i = count - kept; i < count; ++i) {
-                const auto& one = entries_[i];
-                result.push_back({nanoseconds{one.start_ns} - origin, nanoseconds{one.end_ns} - origin, one.state,
-                                  one.gil, one.core});
-            }
-            std::atomic_thread_fence(std::memory_order_acquire);
-            if (sequence_.load(std::memory_order_relaxed) == before)
-                return result;
+        result.reserve(kept);
+        for (auto i = count - kept; i < count; ++i) {
+            const auto one = places_[i].get();
+            result.push_back(
+                {nanoseconds{one.start_ns} - origin, nanoseconds{one.end_ns} - origin, one.state, one.gil, one.core});
         }
+        // A fence in other words, ones that ThreadSanitizer understands: what was read stays before it.
+        if (sequence_.fetch_add(0, std::memory_order_acq_rel) == before)
+            return result;
     }
 }
 

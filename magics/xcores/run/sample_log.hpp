@@ -31,20 +31,32 @@ public:
 
 private:
     struct entry {
-        std::int64_t start_ns;
-        std::int64_t end_ns;
-        std::int32_t core;
-        model::thread_state state;
-        model::gil_state gil;
+        std::int64_t start_ns = 0;
+        std::int64_t end_ns = 0;
+        std::int32_t core = -1;
+        model::thread_state state = model::thread_state::unknown;
+        model::gil_state gil = model::gil_state::unknown;
+    };
+    /// An entry that may be read while it is written; the sequence tells whether what was read is whole.
+    class place {
+    public:
+        entry get() const noexcept;
+        void set(const entry&) noexcept;
+
+    private:
+        std::atomic<std::int64_t> start_ns_;
+        std::atomic<std::int64_t> end_ns_;
+        std::atomic<std::uint64_t> rest_;
     };
     void push(const entry&) noexcept;
     void halve() noexcept;
+    bool extend_last(const entry&) noexcept;
 
-    std::atomic<std::uint64_t> sequence_; ///< odd while being written
-    std::uint64_t ticks_;                 ///< samples offered
-    std::uint64_t stride_;                ///< one of so many is kept; 0 after zeroed memory means 1
-    std::uint64_t count_;
-    entry entries_[capacity];
+    mutable std::atomic<std::uint64_t> sequence_; ///< odd while being written
+    std::atomic<std::uint64_t> count_;
+    std::uint64_t ticks_;  ///< samples offered
+    std::uint64_t stride_; ///< one of so many is kept; 0 after zeroed memory means 1
+    place places_[capacity];
 };
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
