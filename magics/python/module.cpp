@@ -233,7 +233,12 @@ void define_report(py::module_& module) {
              })
         .def("picture_bundle",
              [](const report_view& self) {
-                 return from_json(without_gil([&] { return render::picture_bundle(self.value); }));
+                 const auto [bundle, metadata] = without_gil([&] {
+                     auto made = render::picture_bundle(self.value);
+                     auto about = render::picture_metadata(made);
+                     return std::pair(std::move(made), std::move(about));
+                 });
+                 return py::make_tuple(from_json(bundle), from_json(metadata));
              })
         .def_property_readonly("caption", [](const report_view& self) { return model::caption_of(self.value); })
         .def_property_readonly("wall_ns",

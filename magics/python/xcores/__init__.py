@@ -5,6 +5,7 @@ The kernel "Python (xcores)" has the magics from the start; in any other IPython
 Importing this package alone needs neither IPython nor the engine.
 """
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,12 +23,14 @@ def last_report() -> Any:
 
 def load_ipython_extension(shell: "InteractiveShell") -> None:
     """Add the magics to `shell`. Doing it again changes nothing."""
-    from xcores import errors, magics, output
+    from xcores import _engine, errors, magics, output
 
     errors.uninstall(shell)
     errors.install(shell)
     magics.register(shell)
     output.install()
+    # The first picture of a process has to find the fonts: better now than under the first cell.
+    threading.Thread(target=_engine.warm_fonts, daemon=True).start()
 
 
 def unload_ipython_extension(shell: "InteractiveShell") -> None:

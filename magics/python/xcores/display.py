@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What stands under the cell: while it runs a live view, at its end the table in the same place, then the picture."""
 
-import base64
 import enum
-import struct
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -62,19 +60,8 @@ class View:
             return
         self._publish(report.table_bundle())
         if self._show is Show.TABLE_AND_PICTURE:
-            bundle = report.picture_bundle()
-            self._publisher.publish(bundle, _half_size(bundle))
+            self._publisher.publish(*report.picture_bundle())
 
     def _publish(self, bundle: dict[str, Any]) -> None:
         self._publisher.publish(bundle, {}, transient=self._identity, update=self._shown)
         self._shown = True
-
-
-def _half_size(bundle: dict[str, Any]) -> dict[str, Any]:
-    """The picture has two dots to a pixel, so that it is sharp on today's screens: metadata that says so."""
-    png = bundle.get("image/png")
-    if not isinstance(png, str):
-        return {}
-    header = base64.b64decode(png[:32])
-    width, height = struct.unpack(">II", header[16:24])
-    return {"image/png": {"width": width // 2, "height": height // 2}}

@@ -22,8 +22,8 @@ struct state_times {
     nanoseconds gil_held{}; ///< on a core or not: this is not a part of the sum
 };
 
-/// Times within the worker's `run` interval only; all zero without samples. Running while the GIL's state is unknown counts
-/// as unknown.
+/// Times within the worker's `run` interval only; all zero without samples. Running while the GIL's state is unknown
+/// counts as unknown.
 state_times times_of(const worker_record&);
 
 /// CPU time divided by run time: 1 is a core used all the time. Empty when either is unknown or the run took no time.
