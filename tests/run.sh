@@ -31,7 +31,7 @@ check_format() {
   fi
 }
 
-case " ${parts[*]} " in *" python "* | *" kernel "* | *" notebooks "* | *" browser "*) installed ;; esac
+case " ${parts[*]} " in *" python "* | *" kernel "* | *" notebooks "* | *" browser "*) installed ci ;; esac
 
 for part in "${parts[@]}"; do
   say "test: $part"

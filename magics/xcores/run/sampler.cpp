@@ -24,13 +24,14 @@ bool judge::on_core(nanoseconds progress, nanoseconds elapsed) noexcept {
 
 judge::verdict judge::operator()(probe& what, nanoseconds elapsed) noexcept {
     const auto now = what.read();
-    verdict result{thread_state::unknown, now.gil, now.core};
+    verdict result{thread_state::unknown, now.gil, now.core, {}};
     const bool known = now.cpu >= nanoseconds{0} && cpu_ >= nanoseconds{0};
     const auto progress = known ? now.cpu - cpu_ : nanoseconds{0};
     cpu_ = now.cpu;
     if (!known)
         return result;
     credit_ += progress;
+    result.progress = std::min(progress, elapsed);
     const bool holds = now.gil == gil_state::held;
     if (!holds || progress == nanoseconds{0}) {
         const auto situation = what.situation();
@@ -95,13 +96,29 @@ void sampler::loop() noexcept {
     }
 }
 
+void sampler::write(entry& one, const judge::verdict& seen, nanoseconds time) const noexcept {
+    const auto elapsed = time - one.last;
+    const bool late = elapsed > 3 * period_;
+    if (!late || seen.state == thread_state::unknown) {
+        one.log->append(one.last, time, seen.state, seen.gil, seen.core);
+        return;
+    }
+    // Nobody looked for a while: of that time only the sum on a core is known, neither when it was nor who held the
+    // GIL.
+    const auto until = one.last + seen.progress;
+    if (until > one.last)
+        one.log->append(one.last, until, thread_state::running, gil_state::unknown, -1);
+    const auto rest = seen.state == thread_state::running ? thread_state::waiting_core : seen.state;
+    if (time > until)
+        one.log->append(until, time, rest, gil_state::unknown, -1);
+}
+
 void sampler::look(nanoseconds time) noexcept {
     for (auto& one : entries_) {
         const auto elapsed = time - one.last;
         if (elapsed <= nanoseconds{0})
             continue;
-        const auto seen = one.judgement(*one.what, elapsed);
-        one.log->append(one.last, time, seen.state, seen.gil, seen.core);
+        write(one, one.judgement(*one.what, elapsed), time);
         one.last = time;
     }
 }

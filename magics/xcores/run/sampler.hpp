@@ -19,6 +19,7 @@ public:
         model::thread_state state = model::thread_state::unknown;
         model::gil_state gil = model::gil_state::unknown;
         int core = -1;
+        nanoseconds progress{}; ///< CPU time since the last call
     };
     /// `elapsed`: since the last call. The first call only takes bearings and says unknown.
     verdict operator()(probe&, nanoseconds elapsed) noexcept;
@@ -56,6 +57,7 @@ private:
         nanoseconds last;
     };
     void loop() noexcept;
+    void write(entry&, const judge::verdict&, nanoseconds time) const noexcept;
     void look(nanoseconds time) noexcept;
 
     nanoseconds period_;

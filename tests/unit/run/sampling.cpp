@@ -88,6 +88,14 @@ TEST_CASE("over time the ticks shown as running add up to the CPU time") {
     CHECK(std::abs(running - used / 1ms) <= 2);
 }
 
+TEST_CASE("a late look at a thread that ran a little does not claim that it ran all the time") {
+    script one;
+    one.tick(0us, gil_state::not_held, thread_state::waiting_gil);
+    one.probe.next.cpu += 2ms;
+    one.probe.next.gil = gil_state::held;
+    CHECK(one.judge(one.probe, 40ms).progress == 2ms);
+}
+
 TEST_CASE("equal samples join into one span") {
     const auto log = std::make_unique<run::sample_log>();
     log->clear();
