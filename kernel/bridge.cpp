@@ -3,6 +3,7 @@
 
 #include "build_info.hpp"
 #include "python_json.hpp"
+#include "user_code.hpp"
 
 #include <pybind11/embed.h>
 
@@ -66,4 +67,8 @@ PYBIND11_EMBEDDED_MODULE(xcores_bridge, module) {
     module.def("flush", &flush);
     module.def("ask", &ask);
     module.def("stop", &stop);
+    module.def("run_user_code", &user_code::run);
+    module.def("raise_if_interrupted", &user_code::raise_if_interrupted);
+    module.def("set_cancel", &user_code::set_cancel);
+    module.def("on_signal", &user_code::on_signal);
 }

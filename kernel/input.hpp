@@ -19,7 +19,7 @@ using stdin_exchange = std::function<std::optional<xeus::xmessage>(xeus::xmessag
 /// Asks the client for a line of text and waits for the answer to this very question: answers to earlier ones, which
 /// the user gave after an interrupt, are thrown away.
 ///
-/// - Thread: the main thread.
+/// - Thread: the main thread; `exchange` is called on another one, and on no two at once.
 /// - GIL: must not be held; `handler` takes it each time Python's signal handlers are to be run.
 /// - Failure: input_abandoned.
 xeus::xmessage ask(xeus::xmessage question, stdin_exchange const& exchange, request_handler& handler);

@@ -4,6 +4,7 @@
 #include "input.hpp"
 #include "python_json.hpp"
 #include "python_sources.hpp"
+#include "user_code.hpp"
 
 #include <set>
 #include <xeus/xhelper.hpp>
@@ -64,22 +65,27 @@ void interpreter::connect(server& server) {
 void interpreter::configure_impl() {
     py::gil_scoped_acquire const gil;
     connect_bridge(this);
-    python_ = load_python_half().attr("make_kernel")();
+    python_half_ = load_python_half();
+    python_half_.attr("take_over_interrupts")();
+    {
+        auto const allowed = signal_scope::allowed(); // processes that start-up files start must not inherit the mask
+        kernel_ = python_half_.attr("make_kernel")();
+    }
     kernel_info_ = call("kernel_info");
-    execution_count_ = python_.attr("execution_count").cast<int>();
-    set_interruptible(false);
+    execution_count_ = kernel_.attr("execution_count").cast<int>();
 }
 
 void interpreter::close() {
-    if (python_) {
+    if (kernel_) {
         py::gil_scoped_acquire const gil;
         try {
-            python_.attr("close")();
+            kernel_.attr("close")();
         } catch (py::error_already_set& error) {
             error.discard_as_unraisable("the end of the kernel");
         }
         connect_bridge(nullptr);
-        python_ = py::object();
+        kernel_ = py::object();
+        python_half_ = py::object();
     }
     streams_.reset();
     server_ = nullptr;
@@ -87,38 +93,40 @@ void interpreter::close() {
 
 void interpreter::begin(request_ptr request) {
     py::gil_scoped_acquire const gil;
-    handle_signals(); // an interrupt that came too late for the last cell is not one of the next
+    {
+        auto const allowed = signal_scope::allowed();
+    } // an interrupt that came too late for the last cell
+    handle_signals(); // is not one of the next
+    user_code::begin();
     latest_ = std::move(request);
-    python_.attr("begin")(latest_);
+    kernel_.attr("begin")(latest_);
 }
 
-/// One call of the Python half, during which user code may run. GIL: held.
-template <class... Arguments>
-nl::json interpreter::call(char const* function, Arguments&&... arguments) {
-    interrupts::scope const running(interrupts_);
-    set_interruptible(true);
+/// The content of a reply, whatever happens while it is made. GIL: held.
+template <class Function>
+nl::json interpreter::content_of(Function make_reply) {
     nl::json reply;
     try {
-        reply = to_json(python_.attr(function)(std::forward<Arguments>(arguments)...));
+        interrupts::scope const running(interrupts_);
+        auto const allowed = signal_scope::allowed();
+        reply = make_reply();
     } catch (py::error_already_set const& error) {
         reply = error_reply(error);
     } catch (std::exception const& error) {
         reply = error_reply("KernelError", error.what());
     }
-    set_interruptible(false);
+    handle_signals();
+    python_half_.attr("take_over_interrupts")();
     return reply;
 }
 
-/// Between cells SIGINT does nothing; within them it raises KeyboardInterrupt, unless user code wants it otherwise.
-void interpreter::set_interruptible(bool on) noexcept {
-    // signal.signal() runs the handlers of signals that came before, so that the first call may raise.
-    for (int attempt = 0; attempt < 3; ++attempt) {
-        try {
-            python_.attr(on ? "allow_interrupts" : "ignore_interrupts")();
-            return;
-        } catch (py::error_already_set const&) {
-        }
-    }
+/// One call of the Python half, all of which may run user code and be interrupted. GIL: held.
+template <class... Arguments>
+nl::json interpreter::call(char const* function, Arguments&&... arguments) {
+    return content_of([&] {
+        user_code::scope const interruptible;
+        return to_json(kernel_.attr(function)(std::forward<Arguments>(arguments)...));
+    });
 }
 
 void interpreter::handle_signals() noexcept {
@@ -146,9 +154,11 @@ void interpreter::execute_request_impl(send_reply_callback send_reply, int /* xe
     int next_count = execution_count_;
     {
         py::gil_scoped_acquire const gil;
-        reply =
-            call("execute", code, config.silent, config.store_history, to_python(user_expressions), config.allow_stdin);
-        next_count = python_.attr("execution_count").cast<int>();
+        reply = content_of([&] { // which says itself what is the user's code
+            return to_json(kernel_.attr("execute")(code, config.silent, config.store_history,
+                                                   to_python(user_expressions), config.allow_stdin));
+        });
+        next_count = kernel_.attr("execution_count").cast<int>();
     }
     streams_->drain();
     send_reply(std::move(reply));

@@ -60,16 +60,18 @@ private:
 
     template <class... Arguments>
     nlohmann::json call(char const* function, Arguments&&... arguments);
+    template <class Function>
+    nlohmann::json content_of(Function make_reply);
     void handle_signals() noexcept;
-    void set_interruptible(bool on) noexcept;
     request_ptr or_latest(request_ptr parent) const { return parent ? std::move(parent) : latest_; }
 
     interrupts& interrupts_;
     shutdown& shutdown_;
     server* server_ = nullptr;
     std::optional<streams> streams_;
-    pybind11::object python_; // the Python half
-    request_ptr latest_;      // guarded by the GIL
+    pybind11::object python_half_; // the module, and its object that answers requests
+    pybind11::object kernel_;
+    request_ptr latest_; // guarded by the GIL
     std::string input_;
     nlohmann::json kernel_info_;
     std::atomic<int> execution_count_ = 1;

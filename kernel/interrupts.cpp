@@ -18,14 +18,13 @@ sigset_t all_but_faults() noexcept {
 
 } // namespace
 
-void block_signals() noexcept {
+signal_scope::signal_scope(int how) noexcept {
     sigset_t const set = all_but_faults();
-    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    pthread_sigmask(how, &set, &before_);
 }
 
-void unblock_signals() noexcept {
-    sigset_t const set = all_but_faults();
-    pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+signal_scope::~signal_scope() {
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
 void interrupts::interrupt() noexcept {
@@ -34,11 +33,11 @@ void interrupts::interrupt() noexcept {
     }
 }
 
-wake_up_calls::wake_up_calls() {
+wake_up_calls::wake_up_calls(pthread_t sleeper) {
     struct sigaction nothing = {};
     nothing.sa_handler = [](int) {};
     sigaction(SIGURG, &nothing, nullptr); // by default ignored, and an ignored signal interrupts no call
-    thread_ = quiet_thread([this, sleeper = pthread_self()] {
+    thread_ = quiet_thread([this, sleeper] {
         while (!done_) {
             std::this_thread::sleep_for(std::chrono::milliseconds(20));
             pthread_kill(sleeper, SIGURG);

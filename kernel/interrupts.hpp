@@ -11,8 +11,21 @@ namespace xcores::kernel {
 template <class Function>
 std::thread quiet_thread(Function function);
 
-void block_signals() noexcept;
-void unblock_signals() noexcept;
+/// While one lives, the calling thread's signals are blocked, or let through, but for those that report its own faults.
+/// The main thread lets them through where user code runs and where it waits; elsewhere they would make calls of libzmq
+/// fail half-way.
+class signal_scope {
+public:
+    static signal_scope blocked() noexcept { return signal_scope(SIG_BLOCK); }
+    static signal_scope allowed() noexcept { return signal_scope(SIG_UNBLOCK); }
+    ~signal_scope();
+    signal_scope(signal_scope const&) = delete;
+    signal_scope& operator=(signal_scope const&) = delete;
+
+private:
+    explicit signal_scope(int how) noexcept;
+    sigset_t before_;
+};
 
 /// Ends what the main thread is running, with SIGINT, which Python turns into KeyboardInterrupt and which also ends
 /// system calls such as a sleep. With nothing running it does nothing.
@@ -43,12 +56,12 @@ private:
     std::atomic<int> running_ = 0;
 };
 
-/// While one lives, blocking system calls of the thread that made it return with EINTR every few milliseconds. libzmq
-/// offers no other way to look up from a blocking receive on a socket that xeus owns, and a signal that arrives just
-/// before the receive begins would otherwise be waited out.
+/// While one lives, blocking system calls of the thread that made it return with EINTR every few milliseconds, by
+/// SIGURG, which that thread must let through: libzmq offers no other way to end a receive on a socket that xeus owns.
 class wake_up_calls {
 public:
-    wake_up_calls();
+    wake_up_calls() : wake_up_calls(pthread_self()) {}
+    explicit wake_up_calls(pthread_t sleeper);
     ~wake_up_calls();
     wake_up_calls(wake_up_calls const&) = delete;
     wake_up_calls& operator=(wake_up_calls const&) = delete;

@@ -55,8 +55,8 @@ void run(xeus::xconfiguration const& config) {
 } // namespace
 
 int main(int argc, char** argv) {
-    block_signals(); // every thread inherits this; the shell loop lets signals through to the main thread
-    std::clog.setstate(std::ios_base::failbit); // xeus greets there
+    auto const blocked = signal_scope::blocked(); // every thread inherits this, so that signals reach the main thread
+    std::clog.setstate(std::ios_base::failbit);   // xeus greets there
     try {
         auto const command_line = parse_command_line(argc, argv);
         if (command_line.wanted == action::show_help) {

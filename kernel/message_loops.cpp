@@ -14,15 +14,21 @@ namespace xcores::kernel {
 
 namespace {
 
-/// Waits until a socket of xeus's may have something to read; false if a signal came instead. The descriptors tell of
-/// changes only (zmq_getsockopt(3), ZMQ_FD), so the sockets must have been found empty before; the time limit is for a
-/// change that was swallowed by a send on the same socket.
-bool wait_for(std::span<int const> descriptors) {
+enum class signals { all, unchanged };
+
+/// Waits until a socket of xeus's may have something to read; false if one of the `allowed` signals came. The
+/// descriptors tell of changes only (zmq_getsockopt(3), ZMQ_FD), so the sockets must have been found empty before; the
+/// time limit is for a change that was swallowed by a send on the same socket.
+bool wait_for(std::span<int const> descriptors, signals allowed) {
     std::vector<pollfd> watched;
     for (int const descriptor : descriptors) {
         watched.push_back({descriptor, POLLIN, 0});
     }
-    return poll(watched.data(), watched.size(), 200) != -1 || errno != EINTR;
+    sigset_t none;
+    sigemptyset(&none);
+    timespec const limit{0, 200'000'000};
+    sigset_t const* const blocked = allowed == signals::all ? &none : nullptr; // null: as they are
+    return ppoll(watched.data(), watched.size(), &limit, blocked) != -1 || errno != EINTR;
 }
 
 } // namespace
@@ -39,7 +45,6 @@ void shell_loop::abort_waiting() {
 }
 
 void shell_loop::run_impl() {
-    unblock_signals(); // the server's threads exist by now, and inherited the mask
     while (step()) {
     }
 }
@@ -61,7 +66,7 @@ bool shell_loop::step() {
         return answer_controller(std::move(*order));
     }
     int const descriptors[] = {get_shell_controller_fd(), get_shell_fd()};
-    if (!wait_for(std::span(descriptors).first(stopping ? 1 : 2))) {
+    if (!wait_for(std::span(descriptors).first(stopping ? 1 : 2), signals::all)) {
         handler_.signalled();
     }
     return true;
@@ -90,7 +95,7 @@ void control_loop::run_impl() {
             continue;
         }
         int const descriptors[] = {get_control_fd(), wake_};
-        wait_for(descriptors);
+        wait_for(descriptors, signals::unchanged);
     }
     stop_channels();
 }

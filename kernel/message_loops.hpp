@@ -13,7 +13,8 @@ namespace xcores::kernel {
 /// What became of a request while it waited in the queue.
 enum class fate { to_be_handled, aborted };
 
-/// Reads the shell channel, on the main thread, and hands on one message at a time. Signals are let through here only.
+/// Reads the shell channel, on the main thread, and hands on one message at a time. While it waits, signals are let
+/// through.
 class shell_loop final : public xeus::xshell_runner {
 public:
     using delivery = std::function<void(xeus::xmessage, fate)>;

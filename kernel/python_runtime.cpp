@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <sstream>
 #include <string>
+#include <unistd.h>
+#include <vector>
 
 namespace xcores::kernel {
 
@@ -49,8 +51,7 @@ private:
 
 bool is_program(fs::path const& path) {
     std::error_code ignored;
-    auto const status = fs::status(path, ignored);
-    return fs::is_regular_file(status) && (status.permissions() & fs::perms::others_exec) != fs::perms::none;
+    return fs::is_regular_file(path, ignored) && access(path.c_str(), X_OK) == 0;
 }
 
 /// The python3 that belongs to the libpython in this process: an active virtual environment's, the one beside us (as

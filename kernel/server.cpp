@@ -63,6 +63,7 @@ server::server(xeus::xcontext& context, xeus::xconfiguration const& config, nl::
 
 void server::publish(std::string const& type, nl::json parent_header, nl::json content, nl::json metadata,
                      xeus::buffer_sequence buffers) {
+    auto const blocked = signal_scope::blocked(); // user code publishes with its signals let through
     std::lock_guard const lock(publishing_);
     if (topic_.empty()) {
         return;

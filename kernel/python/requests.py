@@ -23,8 +23,10 @@ from xcores_kernel.shell import ShellApp
 EXTENSION = "xcores"  # the magics
 
 
-def ignore_signal(number, frame):
-    """Between cells there is nothing to interrupt."""
+def take_over_interrupts():
+    """Python's own handler would raise KeyboardInterrupt anywhere. A handler of the user's own stays."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, xcores_bridge.on_signal)
 
 
 class Kernel:
@@ -55,14 +57,6 @@ class Kernel:
         streams.current.set(request)
         self._parent_header = {"header": request.header, "metadata": request.metadata}
 
-    def allow_interrupts(self):
-        if signal.getsignal(signal.SIGINT) is ignore_signal:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def ignore_interrupts(self):
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, ignore_signal)
-
     def close(self):
         streams.uninstall()
 
@@ -75,15 +69,18 @@ class Kernel:
         try:
             result = self._run(code, silent, store_history)
             error = result.error_before_exec or result.error_in_exec
+            if error is None:
+                values = xcores_bridge.run_user_code(shell.user_expressions, user_expressions)
         except BaseException as unexpected:  # an interrupt within IPython's own code, mostly
             shell.showtraceback()
             error = unexpected
         finally:
             self._input_allowed = False
         if error is None:
-            reply = {"status": "ok", "user_expressions": shell.user_expressions(user_expressions)}
+            reply = {"status": "ok", "user_expressions": values}
         else:
-            shown = shell.last_error or {"ename": type(error).__name__, "evalue": str(error), "traceback": []}
+            name = "KeyboardInterrupt" if shell.interrupted else type(error).__name__
+            shown = shell.last_error or {"ename": name, "evalue": str(error), "traceback": []}
             reply = {"status": "error", "user_expressions": {}, **shown}
         reply["payload"] = shell.payload_manager.read_payload()
         shell.payload_manager.clear_payload()
@@ -162,7 +159,7 @@ class Kernel:
             "help_links": [
                 {"text": "Python Reference", "url": f"https://docs.python.org/{version[0]}.{version[1]}"},
                 {"text": "IPython Reference", "url": "https://ipython.org/documentation.html"},
-                {"text": "xcores", "url": "https://github.com/xcores/xcores"},
+                {"text": "Jupyter Documentation", "url": "https://docs.jupyter.org"},
             ],
         }
 
@@ -177,14 +174,18 @@ class Kernel:
         # As in ipykernel, each cell runs within the one loop, so that it can make tasks. They go on while a later cell
         # runs; between cells they rest, because nothing runs the loop then.
         task = loop.create_task(self._run_in_loop(code, silent, store_history))
-        while True:
-            try:
-                return loop.run_until_complete(task)
-            except KeyboardInterrupt:
-                if task.done():
-                    raise
-                shell.interrupted = True  # it came while the cell awaited something: end that
-                task.cancel()
+
+        shell.cancel_cell = lambda: loop.call_soon_threadsafe(task.cancel)
+        try:
+            while True:
+                try:
+                    return loop.run_until_complete(task)
+                except KeyboardInterrupt:
+                    if task.done():
+                        raise
+                    shell.interrupt()  # the second interrupt ended another task: now this one can be cancelled
+        finally:
+            xcores_bridge.set_cancel(None)
 
     async def _run_in_loop(self, code, silent, store_history):
         shell = self.shell
@@ -195,14 +196,13 @@ class Kernel:
             transformed, problem = code, sys.exc_info()
         try:
             options = {"store_history": store_history, "silent": silent, "cell_id": self._cell_id()}
-            result = await shell.run_cell_async(
-                code, transformed_cell=transformed, preprocessing_exc_tuple=problem, **options
-            )
+            options.update(transformed_cell=transformed, preprocessing_exc_tuple=problem)
+            result = await shell.run_cell_async(code, **options)
             return result
         finally:
-            shell.events.trigger("post_execute")
+            xcores_bridge.run_user_code(shell.events.trigger, "post_execute")
             if not silent:
-                shell.events.trigger("post_run_cell", result)
+                xcores_bridge.run_user_code(shell.events.trigger, "post_run_cell", result)
 
     def _cell_id(self):
         return self._parent_header.get("metadata", {}).get("cellId")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 import traceback
+import types
 from pathlib import Path
 
 from IPython.core.autocall import ZMQExitAutocall
@@ -29,16 +30,46 @@ def is_exception_group(error):
     return False
 
 
+@types.coroutine
+def interruptible(coroutine, cancel):
+    """Runs the coroutine with interrupts raised in its own steps, and not in the event loop between them: while it
+    awaits something, an interrupt calls `cancel`."""
+    step, value = coroutine.send, None
+    while True:
+        try:
+            awaited = xcores_bridge.run_user_code(step, value)
+        except StopIteration as end:
+            return end.value
+        try:
+            xcores_bridge.set_cancel(cancel)
+            step, value = coroutine.send, (yield awaited)
+        except BaseException as error:
+            step, value = coroutine.throw, error
+        finally:
+            xcores_bridge.set_cancel(None)
+
+
 class Shell(XPythonShell):
     """One IPython session. The kernel's own half, `kernel`, is known to ipywidgets and others as get_ipython().kernel."""
 
     autoindent = False
     keepkernel_on_exit = None
-    interrupted = False  # an interrupt is being turned into the cancellation of the cell's task
+    interrupted = False  # an interrupt is being turned into the cancellation of the cell's task...
+    cancel_cell = None  # ... by this function
 
     @default("exiter")
     def _exiter_default(self):
         return ZMQExitAutocall(self)
+
+    async def run_code(self, code_obj, result=None, **options):
+        # Here alone, not in all that IPython does for a cell: its own locks would not survive a KeyboardInterrupt.
+        xcores_bridge.raise_if_interrupted()
+        return await interruptible(super().run_code(code_obj, result, **options), self.interrupt)
+
+    def interrupt(self):
+        """Ends what the cell awaits."""
+        self.interrupted = True
+        self.cancel_cell()
 
     def init_virtualenv(self):
         """Not needed: the kernel starts Python as its environment's python3 does."""

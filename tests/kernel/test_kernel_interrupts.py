@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Interrupts, as protocol message and as signal."""
 
+import contextlib
 import os
+import queue
 import signal
+import threading
 
 import pytest
 
@@ -68,3 +71,35 @@ def test_kernel_info_is_answered_on_the_control_channel_while_a_cell_runs(notebo
     assert notebook.control("kernel_info_request")["language_info"]["name"] == "python"
     notebook.interrupt()
     cell.wait()
+
+
+def test_a_storm_of_interrupts_leaves_nothing_broken(notebook):
+    cells = ["sum(range(100_000))", "print('x' * 100)", "1 / 0", "import asyncio; await asyncio.sleep(0.001)", "def ("]
+    over = threading.Event()
+
+    def storm():
+        while not over.wait(0.005):
+            os.kill(notebook.process.pid, signal.SIGINT)
+
+    thread = threading.Thread(target=storm)
+    thread.start()
+    try:
+        for i in range(200):
+            assert notebook.run(cells[i % len(cells)]).status in ("ok", "error")
+    finally:
+        over.set()
+        thread.join()
+    assert notebook.run("import asyncio\nawait asyncio.sleep(0, 'right')").result == "'right'"
+
+
+def test_a_second_interrupt_ends_a_task_that_does_not_let_the_cell_go_on(notebook):
+    cell = notebook.start(
+        "import asyncio\nasync def hog():\n    print('running', flush=True)\n    while True: pass\n"
+        "task = asyncio.create_task(hog())\nawait asyncio.sleep(100)"
+    ).wait_for_text("running")
+    while "error" not in cell.types:  # two signals may melt into one, as with an impatient user
+        notebook.interrupt()
+        with contextlib.suppress(queue.Empty):
+            notebook.read_iopub(timeout=0.1)
+    assert cell.wait().reply["content"]["ename"] == "KeyboardInterrupt"
+    assert notebook.run("6 * 7").result == "42"

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "user_code.hpp"
+
+namespace xcores::kernel::user_code {
+
+namespace py = pybind11;
+
+namespace {
+
+// Main thread and GIL: no other guard is needed. `cancel` is null outside of cells, hence gone before Python is.
+int depth = 0;
+bool pending = false;
+bool cancelled = false;
+PyObject* cancel = nullptr;
+
+[[noreturn]] void raise_interrupt() {
+    PyErr_SetNone(PyExc_KeyboardInterrupt);
+    throw py::error_already_set();
+}
+
+void call_cancel() {
+    cancelled = true;
+    py::reinterpret_borrow<py::object>(cancel)();
+}
+
+} // namespace
+
+scope::scope() {
+    ++depth;
+}
+
+scope::~scope() {
+    --depth;
+}
+
+void begin() {
+    pending = false;
+    set_cancel(py::none());
+}
+
+void raise_if_interrupted() {
+    if (std::exchange(pending, false)) {
+        raise_interrupt();
+    }
+}
+
+py::object run(py::args const& function_and_arguments) {
+    py::tuple const arguments = function_and_arguments[py::slice(1, std::nullopt, std::nullopt)];
+    // No bytecode runs between the scope's ends and the call: a signal handler cannot come in between.
+    scope const interruptible;
+    auto result = py::reinterpret_steal<py::object>(
+        PyObject_CallObject(py::object(function_and_arguments[0]).ptr(), arguments.ptr()));
+    if (!result) {
+        throw py::error_already_set();
+    }
+    return result;
+}
+
+void set_cancel(py::object new_cancel) {
+    cancelled = false;
+    Py_XDECREF(std::exchange(cancel, new_cancel.is_none() ? nullptr : new_cancel.release().ptr()));
+    if (cancel != nullptr && std::exchange(pending, false)) {
+        call_cancel();
+    }
+}
+
+void on_signal(int, py::object const&) {
+    if (depth > 0 || (cancel != nullptr && cancelled)) {
+        raise_interrupt();
+    }
+    if (cancel != nullptr) {
+        call_cancel();
+    } else {
+        pending = true;
+    }
+}
+
+} // namespace xcores::kernel::user_code

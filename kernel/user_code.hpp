@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <pybind11/pybind11.h>
+
+namespace xcores::kernel::user_code {
+
+/// Where SIGINT may raise KeyboardInterrupt: in the user's code and nowhere else. Raised amid the kernel's own Python
+/// code or asyncio's, it would leave those in a state that no later cell recovers from.
+///
+/// - Thread: the main thread, where Python runs signal handlers.
+/// - GIL: held.
+
+/// Forgets an interrupt that was meant for an earlier request.
+void begin();
+
+/// Raises the interrupt that came since begin() while no user code ran, if there was one.
+void raise_if_interrupted();
+
+/// Calls the first argument with the others; an interrupt raises meanwhile.
+pybind11::object run(pybind11::args const& function_and_arguments);
+
+/// While a cell awaits something, an interrupt calls this, to cancel it. A second interrupt raises all the same: what
+/// runs then is another task, which does not let the cancellation through. None ends it.
+void set_cancel(pybind11::object cancel);
+
+/// Python's handler of SIGINT.
+void on_signal(int number, pybind11::object const& frame);
+
+/// While one lives, interrupts raise.
+class scope {
+public:
+    scope();
+    ~scope();
+    scope(scope const&) = delete;
+    scope& operator=(scope const&) = delete;
+};
+
+} // namespace xcores::kernel::user_code
