@@ -2,6 +2,7 @@
 #include "bridge.hpp"
 
 #include "build_info.hpp"
+#include "interrupts.hpp"
 #include "python_json.hpp"
 #include "user_code.hpp"
 
@@ -71,4 +72,5 @@ PYBIND11_EMBEDDED_MODULE(xcores_bridge, module) {
     module.def("raise_if_interrupted", &user_code::raise_if_interrupted);
     module.def("set_cancel", &user_code::set_cancel);
     module.def("on_signal", &user_code::on_signal);
+    module.def("handler_installed", &interrupts::handler_installed);
 }

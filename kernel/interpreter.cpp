@@ -93,10 +93,7 @@ void interpreter::close() {
 
 void interpreter::begin(request_ptr request) {
     py::gil_scoped_acquire const gil;
-    {
-        auto const allowed = signal_scope::allowed();
-    } // an interrupt that came too late for the last cell
-    handle_signals(); // is not one of the next
+    deliver_late_signals();
     user_code::begin();
     latest_ = std::move(request);
     kernel_.attr("begin")(latest_);
@@ -127,6 +124,12 @@ nl::json interpreter::call(char const* function, Arguments&&... arguments) {
         user_code::scope const interruptible;
         return to_json(kernel_.attr(function)(std::forward<Arguments>(arguments)...));
     });
+}
+
+/// An interrupt that came too late for the last request must not hit this one.
+void interpreter::deliver_late_signals() noexcept {
+    auto const allowed = signal_scope::allowed(); // by the end of which they have been delivered
+    handle_signals();
 }
 
 void interpreter::handle_signals() noexcept {

@@ -62,6 +62,7 @@ private:
     nlohmann::json call(char const* function, Arguments&&... arguments);
     template <class Function>
     nlohmann::json content_of(Function make_reply);
+    void deliver_late_signals() noexcept;
     void handle_signals() noexcept;
     request_ptr or_latest(request_ptr parent) const { return parent ? std::move(parent) : latest_; }
 

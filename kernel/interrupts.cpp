@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "interrupts.hpp"
 
+#include <cerrno>
 #include <chrono>
+#include <semaphore.h>
 
 namespace xcores::kernel {
 
@@ -16,7 +18,56 @@ sigset_t all_but_faults() noexcept {
     return set;
 }
 
+sem_t arrived;
+std::atomic<bool> unnoticed = false;
+std::atomic<void (*)(int)> pythons_handler = nullptr;
+
+void on_sigint(int number) {
+    int const before = errno;
+    unnoticed = true;
+    sem_post(&arrived);
+    pythons_handler.load()(number);
+    errno = before;
+}
+
 } // namespace
+
+interrupts::interrupts() : main_thread_(pthread_self()) {
+    sem_init(&arrived, 0, 0);
+    quiet_thread([this] { insist(); }).detach();
+}
+
+void interrupts::handler_installed() noexcept {
+    struct sigaction action;
+    sigaction(SIGINT, nullptr, &action);
+    if (action.sa_handler != on_sigint) {
+        pythons_handler = action.sa_handler;
+        action.sa_handler = on_sigint;
+        sigaction(SIGINT, &action, nullptr);
+    }
+}
+
+void interrupts::noticed() noexcept {
+    unnoticed = false;
+}
+
+void interrupts::insist() {
+    using namespace std::chrono_literals;
+    for (;;) {
+        while (sem_wait(&arrived) != 0) {
+        }
+        // Ever more rarely, for code that is deaf to it, such as a long computation in C.
+        for (auto pause = 10ms; pause < 1s; pause *= 2) {
+            std::this_thread::sleep_for(pause);
+            if (!unnoticed || !running()) {
+                break;
+            }
+            pthread_kill(main_thread_, SIGINT);
+        }
+        while (sem_trywait(&arrived) == 0) { // our own
+        }
+    }
+}
 
 signal_scope::signal_scope(int how) noexcept {
     sigset_t const set = all_but_faults();

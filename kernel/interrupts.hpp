@@ -30,11 +30,21 @@ private:
 /// Ends what the main thread is running, with SIGINT, which Python turns into KeyboardInterrupt and which also ends
 /// system calls such as a sleep. With nothing running it does nothing.
 ///
-/// - Thread: constructed on the main thread; interrupt() and running() on any.
+/// A signal that arrives just before such a call begins does not end it, and Python's handler, which runs between two
+/// bytecodes, has to wait for it. So the signal is sent again until Python has noticed it, however it was sent first.
+///
+/// - Thread: constructed on the main thread, once; interrupt(), noticed() and running() on any.
 /// - GIL: not needed.
+/// - Lifetime: until the process ends.
 class interrupts {
 public:
-    interrupts() noexcept : main_thread_(pthread_self()) {}
+    interrupts();
+    interrupts(interrupts const&) = delete;
+    interrupts& operator=(interrupts const&) = delete;
+
+    /// To be called when Python's own handler has been made ours (user_code::on_signal), which calls noticed().
+    static void handler_installed() noexcept;
+    static void noticed() noexcept;
 
     /// While one lives, interrupt() is effective. Main thread only; may nest.
     class scope {
@@ -52,6 +62,8 @@ public:
     bool running() const noexcept { return running_ > 0; }
 
 private:
+    [[noreturn]] void insist();
+
     pthread_t main_thread_;
     std::atomic<int> running_ = 0;
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "user_code.hpp"
 
+#include "interrupts.hpp"
+
 namespace xcores::kernel::user_code {
 
 namespace py = pybind11;
@@ -65,6 +67,7 @@ void set_cancel(py::object new_cancel) {
 }
 
 void on_signal(int, py::object const&) {
+    interrupts::noticed();
     if (depth > 0 || (cancel != nullptr && cancelled)) {
         raise_interrupt();
     }

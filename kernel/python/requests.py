@@ -27,6 +27,7 @@ def take_over_interrupts():
     """Python's own handler would raise KeyboardInterrupt anywhere. A handler of the user's own stays."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, xcores_bridge.on_signal)
+        xcores_bridge.handler_installed()
 
 
 class Kernel:
