@@ -13,10 +13,11 @@ import platform
 import sys
 
 import cell
+import instrument
 import kernel
 from rows import Row
 
-BENCHMARKS = {"cpu": cell.cpu_bound, "kernel": kernel.round_trips}
+BENCHMARKS = {"cpu": cell.cpu_bound, "instrument": instrument.instrument, "kernel": kernel.round_trips}
 
 
 def environment() -> dict[str, object]:

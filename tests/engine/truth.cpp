@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The picture tells the truth: invariants of the samples of real workers.
+#include <Python.h>
+
 #include <algorithm>
-#include <numeric>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -41,14 +42,16 @@ TEST_CASE("threads share one GIL: one holder at a time, and each waits about hal
     CHECK(report.gils[0].workers == std::vector<int>{0, 1});
     // A look takes microseconds, so that at most a sample or two can fall between two readings.
     CHECK(held_together(report.workers[0], report.workers[1]) <= std::chrono::milliseconds{5});
-    CHECK(model::held_share(report, report.gils[0]).value() > 0.9);
+    double held = 0;
     for (const auto& worker : report.workers) {
         const auto times = model::times_of(worker);
-        const auto waiting =
-            static_cast<double>(times.waiting_gil.count()) / static_cast<double>(times.sampled.count());
-        CHECK(waiting > 0.3);
-        CHECK(waiting < 0.7);
+        // Where other programs keep the sampler from looking, nothing is known, and nothing is said.
+        const auto known = static_cast<double>((times.sampled - times.unknown).count());
+        CHECK(static_cast<double>(times.waiting_gil.count()) > 0.3 * known);
+        CHECK(static_cast<double>(times.waiting_gil.count()) < 0.7 * known);
+        held += static_cast<double>(times.gil_held.count()) / known;
     }
+    CHECK(held > 0.8);
     CHECK(model::totals_of(report).cores_busy.value() < 1.2);
     CHECK(report.gils[0].handovers.value() > 20);
 }
@@ -66,21 +69,68 @@ TEST_CASE("own GILs are held at once and both cores are busy") {
         const auto times = model::times_of(worker);
         CHECK(times.waiting_gil < times.sampled / 20);
         // Where other programs want the cores too, a worker waits for a core: never for a GIL.
-        CHECK(times.running_with_gil + times.waiting_core > times.sampled * 9 / 10);
+        CHECK(times.running_with_gil + times.waiting_core > (times.sampled - times.unknown) * 9 / 10);
     }
+}
+
+TEST_CASE("the hand-overs of two spinning threads follow the switch interval") {
+    const auto milliseconds = GENERATE(5, 20);
+    CAPTURE(milliseconds);
+    const auto state = PyGILState_Ensure();
+    PyRun_SimpleString(("import sys; sys.setswitchinterval(" + std::to_string(milliseconds) + "e-3)").c_str());
+    PyGILState_Release(state);
+    const auto report = report_of("threads", {"long work", "long work"});
+    const auto running = model::totals_of(report).running.value().length();
+    const auto expected = static_cast<double>(running / std::chrono::milliseconds{milliseconds});
+    const auto counted = static_cast<double>(report.gils.at(0).handovers.value());
+    // A thread that is to hand over must first be on a core: other programs can only make hand-overs fewer.
+    CHECK(counted < expected * 1.1 + 2);
+    const auto waited = report.workers[0].queue_wait.value() + report.workers[1].queue_wait.value();
+    const auto undisturbed = 1 - static_cast<double>(waited.count()) / static_cast<double>(running.count());
+    CHECK(counted > expected * 0.9 * undisturbed - 2);
+}
+
+TEST_CASE("work in C that lets the GIL go runs side by side without it") {
+    const auto program = GENERATE("hash", "compress");
+    CAPTURE(program);
+    const auto report = report_of("threads", {program, program});
+    for (const auto& worker : report.workers) {
+        const auto times = model::times_of(worker);
+        CHECK(times.running_without_gil + times.waiting_core > times.sampled / 2);
+        CHECK(times.gil_held < times.sampled / 4);
+    }
+}
+
+TEST_CASE("exact totals are told: switches, faults and moves between cores") {
+    const auto kind = GENERATE("threads", "subinterp", "procs");
+    CAPTURE(kind);
+    const auto report = report_of(kind, {"sleep", "touch"});
+    CHECK(report.workers[0].voluntary_switches.value() >= 1);
+    constexpr int pages = 2000; // of the 16 MB that the program touches, whatever the page size up to 8 kB
+    CHECK(report.workers[1].minor_faults.value() >= pages);
+    CHECK(report.workers[1].major_faults.has_value());
+    for (const auto& worker : report.workers)
+        CHECK(worker.migrations.value_or(0) >= 0);
 }
 
 TEST_CASE("the sampled time on a core agrees with the thread's CPU clock") {
     const auto kind = GENERATE("threads", "subinterp", "procs");
     CAPTURE(kind);
-    const auto report = report_of(kind, {"long work", "long work"});
+    const auto report = report_of(kind, {"second of work", "second of work"});
     for (const auto& worker : report.workers) {
-        const auto times = model::times_of(worker);
-        const auto sampled = static_cast<double>((times.running_with_gil + times.running_without_gil).count()) /
-                             static_cast<double>(times.sampled.count());
+        model::nanoseconds all{};
+        model::nanoseconds running{};
+        for (const auto& span : worker.spans) {
+            const auto length = std::min(span.end, worker.run->end) - std::max(span.start, worker.run->start);
+            if (length <= model::nanoseconds{0})
+                continue;
+            all += length;
+            running += span.state == model::thread_state::running ? length : model::nanoseconds{0};
+        }
+        const auto sampled = static_cast<double>(running.count()) / static_cast<double>(all.count());
         const auto exact = model::cpu_share(worker).value();
         CAPTURE(sampled, exact);
-        CHECK(std::abs(sampled - exact) < 0.05);
+        CHECK(std::abs(sampled - exact) < 0.02);
     }
 }
 
@@ -101,6 +151,8 @@ TEST_CASE("cores seen are cores the process may use") {
     const auto report = report_of(kind, {"work", "work"});
     for (const auto& worker : report.workers)
         for (const auto& span : worker.spans)
-            CHECK(std::ranges::count(report.environment.cores.empty() ? os::usable_cores() : report.environment.cores,
-                                     span.core) == 1);
+            if (span.core != -1) // unknown: nobody looked for a while
+                CHECK(
+                    std::ranges::count(report.environment.cores.empty() ? os::usable_cores() : report.environment.cores,
+                                       span.core) == 1);
 }

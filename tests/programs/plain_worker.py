@@ -75,6 +75,35 @@ def long_work(job):
     work(job, 0.5)
 
 
+def second_of_work(job):
+    work(job, 1)
+
+
+def hash_much(job):
+    import hashlib
+
+    data = bytes(10_000_000)
+    for _ in range(10):
+        hashlib.sha256(data)
+
+
+def compress(job):
+    import zlib
+
+    for _ in range(3):
+        zlib.compress(bytes(range(256)) * 40_000, 6)
+
+
+def touch(job):
+    import mmap
+
+    with mmap.mmap(-1, 16 << 20) as memory:
+        if hasattr(mmap, "MADV_NOHUGEPAGE"):
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
+        for at in range(0, len(memory), mmap.PAGESIZE):
+            memory[at] = 1
+
+
 def sleep(job):
     import time
 
@@ -103,7 +132,7 @@ def soft_exit(job):
 
 
 programs = {"answer": answer, "raise": fail, "spin": spin, "stubborn": stubborn, "chatter": chatter, "work": work,
-            "long work": long_work, "sleep": sleep, "buffers": buffers, "hard exit": hard_exit, "segfault": segfault,
+            "long work": long_work, "second of work": second_of_work, "hash": hash_much, "compress": compress, "touch": touch, "sleep": sleep, "buffers": buffers, "hard exit": hard_exit, "segfault": segfault,
             "soft exit": soft_exit}  # fmt: skip
 
 

@@ -30,7 +30,7 @@ run_of& run_of::own_gils(const std::string& name) {
 }
 
 run_of& run_of::sampled(nanoseconds period, nanoseconds cost) {
-    report_.sampling = model::sampling_record{period, report_.elapsed / period, 0, cost, period / 20};
+    report_.sampling = model::sampling_record{period, std::nullopt, report_.elapsed / period, 0, cost, period / 20};
     return *this;
 }
 

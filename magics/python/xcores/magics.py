@@ -86,6 +86,16 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _sampling_rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of samples per second") from None
+    if rate != 0 and not 10 <= rate <= 10_000:
+        raise argparse.ArgumentTypeError(f"the rate must be 0 (off) or from 10 to 10000 samples per second, not {text}")
+    return rate
+
+
 def _variable(text: str) -> str:
     if not text.isidentifier() or keyword.iskeyword(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a name for a variable")
@@ -99,6 +109,8 @@ _ARGUMENTS = (
     argument("-o", "--out", metavar="NAME", type=_variable,
              help="Put the results into this variable: a list, in worker order."),
     argument("--timeout", metavar="SECONDS", type=_seconds, help="Stop the workers that run longer than this."),
+    argument("--sample", metavar="HZ", type=_sampling_rate, default=1000.0,
+             help="How often to look at the workers, per second: 10 to 10000; 1000 if not given; 0 not at all."),
     argument("--no-plot", action="store_true", help="Do not draw the picture."),
     argument("--quiet", action="store_true",
              help="Show neither table nor picture: only what workers print, and errors."),
@@ -114,7 +126,7 @@ def _options(magic: Callable[..., None], kind: str, line: str) -> Options:
         raise usage_error(f"%%{kind}: the number of workers is given twice, as {given.count} and as {given.workers}.")
     show = Show.NOTHING if given.quiet else Show.TABLE if given.no_plot else Show.TABLE_AND_PICTURE
     workers = given.count or given.workers or len(_engine.usable_cores())
-    return Options(kind, workers, given.out, given.timeout, show)
+    return Options(kind, workers, given.out, given.timeout, show, given.sample)
 
 
 def _magic(shell: "InteractiveShell", kind: str) -> Callable[[str, str], None]:

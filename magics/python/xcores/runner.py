@@ -35,6 +35,7 @@ class Options:
     out: str | None = None
     timeout: float | None = None
     show: Show = Show.TABLE_AND_PICTURE
+    sample_hz: float = 1000.0
 
 
 def last_report() -> Any:
@@ -66,7 +67,8 @@ def run_cell(shell: "InteractiveShell", options: Options, body: str) -> None:
 
 def _started(options: Options, job: tuple[bytes, list[Any]]) -> Any:
     try:
-        return _engine.start(options.kind, [job] * options.workers, timeout=options.timeout)
+        return _engine.start(options.kind, [job] * options.workers, timeout=options.timeout,
+                             sample_hz=options.sample_hz)
     except (RuntimeError, ValueError) as error:
         raise usage_error(f"%%{options.kind} could not start {options.workers} workers: {error}") from None
 

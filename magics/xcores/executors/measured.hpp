@@ -30,6 +30,9 @@ run::usage measured(const cpython::gil_probe& probe, Code&& code) {
     used.queue_wait = difference(after.queue_wait, before.queue_wait);
     used.voluntary_switches = difference(after.voluntary_switches, before.voluntary_switches);
     used.involuntary_switches = difference(after.involuntary_switches, before.involuntary_switches);
+    used.minor_faults = difference(after.minor_faults, before.minor_faults);
+    used.major_faults = difference(after.major_faults, before.major_faults);
+    used.migrations = difference(after.migrations, before.migrations);
     return used;
 }
 

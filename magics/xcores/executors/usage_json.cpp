@@ -38,6 +38,9 @@ json to_fields(const run::usage& used, const run::reply& answer) {
                    {"queue_wait", value_of(used.queue_wait)},
                    {"voluntary", value_of(used.voluntary_switches)},
                    {"involuntary", value_of(used.involuntary_switches)},
+                   {"minor_faults", value_of(used.minor_faults)},
+                   {"major_faults", value_of(used.major_faults)},
+                   {"migrations", value_of(used.migrations)},
                    {"memory", value_of(used.memory_bytes)},
                    {"handovers_before", value_of(used.handovers_before)},
                    {"handovers_after", value_of(used.handovers_after)},
@@ -49,11 +52,10 @@ json to_fields(const run::usage& used, const run::reply& answer) {
                    {"summary", answer.summary},
                    {"sampling", nullptr}};
     if (const auto& sampling = used.sampling)
-        fields["sampling"] = {{"period", sampling->period.count()},
-                              {"ticks", sampling->ticks},
-                              {"missed", sampling->missed},
-                              {"cost", sampling->cost.count()},
-                              {"latest", value_of(sampling->latest)}};
+        fields["sampling"] = {
+            {"period", sampling->period.count()}, {"widest_period", value_of(sampling->widest_period)},
+            {"ticks", sampling->ticks},           {"missed", sampling->missed},
+            {"cost", sampling->cost.count()},     {"latest", value_of(sampling->latest)}};
     return fields;
 }
 
@@ -67,13 +69,19 @@ run::usage usage_from(const json& fields) {
     used.queue_wait = read_time(fields, "queue_wait");
     used.voluntary_switches = read<std::int64_t>(fields, "voluntary");
     used.involuntary_switches = read<std::int64_t>(fields, "involuntary");
+    used.minor_faults = read<std::int64_t>(fields, "minor_faults");
+    used.major_faults = read<std::int64_t>(fields, "major_faults");
+    used.migrations = read<std::int64_t>(fields, "migrations");
     used.memory_bytes = read<std::int64_t>(fields, "memory");
     used.handovers_before = read<std::uint64_t>(fields, "handovers_before");
     used.handovers_after = read<std::uint64_t>(fields, "handovers_after");
     if (const auto& sampling = fields.at("sampling"); !sampling.is_null())
-        used.sampling = model::sampling_record{
-            nanoseconds{sampling.at("period").get<std::int64_t>()}, sampling.at("ticks"), sampling.at("missed"),
-            nanoseconds{sampling.at("cost").get<std::int64_t>()}, read_time(sampling, "latest")};
+        used.sampling = model::sampling_record{nanoseconds{sampling.at("period").get<std::int64_t>()},
+                                               read_time(sampling, "widest_period"),
+                                               sampling.at("ticks"),
+                                               sampling.at("missed"),
+                                               nanoseconds{sampling.at("cost").get<std::int64_t>()},
+                                               read_time(sampling, "latest")};
     return used;
 }
 

@@ -72,6 +72,9 @@ json worker_json(const worker_record& worker) {
             {"queue_wait_ns", optional_json(worker.queue_wait)},
             {"voluntary_switches", optional_json(worker.voluntary_switches)},
             {"involuntary_switches", optional_json(worker.involuntary_switches)},
+            {"minor_faults", optional_json(worker.minor_faults)},
+            {"major_faults", optional_json(worker.major_faults)},
+            {"migrations", optional_json(worker.migrations)},
             {"memory_bytes", optional_json(worker.memory_bytes)},
             {"outcome", outcome_json(worker.how)},
             {"result", worker.result},
@@ -92,6 +95,7 @@ json sampling_json(const std::optional<sampling_record>& sampling) {
     if (!sampling)
         return nullptr;
     return {{"period_ns", sampling->period.count()},
+            {"widest_period_ns", optional_json(sampling->widest_period)},
             {"ticks", sampling->ticks},
             {"missed", sampling->missed},
             {"cost_ns", sampling->cost.count()},
@@ -249,6 +253,9 @@ worker_record worker_from(const place& from) {
     worker.queue_wait = optional_time(from.at("queue_wait_ns"));
     worker.voluntary_switches = optional_integer<std::int64_t>(from.at("voluntary_switches"));
     worker.involuntary_switches = optional_integer<std::int64_t>(from.at("involuntary_switches"));
+    worker.minor_faults = optional_integer<std::int64_t>(from.at("minor_faults"));
+    worker.major_faults = optional_integer<std::int64_t>(from.at("major_faults"));
+    worker.migrations = optional_integer<std::int64_t>(from.at("migrations"));
     worker.memory_bytes = optional_integer<std::int64_t>(from.at("memory_bytes"));
     worker.how = outcome_from(from.at("outcome"));
     worker.result = from.at("result").text();
@@ -273,6 +280,7 @@ std::optional<sampling_record> sampling_from(const place& from) {
         return std::nullopt;
     sampling_record sampling;
     sampling.period = from.at("period_ns").time();
+    sampling.widest_period = optional_time(from.at("widest_period_ns"));
     sampling.ticks = from.at("ticks").integer<std::int64_t>();
     sampling.missed = from.at("missed").integer<std::int64_t>();
     sampling.cost = from.at("cost_ns").time();

@@ -85,6 +85,9 @@ struct worker_record {
     std::optional<nanoseconds> queue_wait; ///< time runnable without a core during `run`, from the operating system
     std::optional<std::int64_t> voluntary_switches;
     std::optional<std::int64_t> involuntary_switches;
+    std::optional<std::int64_t> minor_faults; ///< pages that were in memory and had only to be mapped
+    std::optional<std::int64_t> major_faults; ///< pages that had to be read from a disk
+    std::optional<std::int64_t> migrations;   ///< moves from one core to another
     std::optional<std::int64_t>
         memory_bytes; ///< what this worker costs: process: resident memory; else growth of the process
 
@@ -106,7 +109,8 @@ struct gil_record {
 
 /// What the sampler did and what it cost.
 struct sampling_record {
-    nanoseconds period{};
+    nanoseconds period{};                     ///< as asked for
+    std::optional<nanoseconds> widest_period; ///< as it became, where sampling slowed down to stay within its budget
     std::int64_t ticks = 0;
     std::int64_t missed = 0;             ///< ticks that fell due while an earlier one was late
     nanoseconds cost{};                  ///< CPU time of the sampler threads, all processes together

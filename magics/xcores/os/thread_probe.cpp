@@ -23,6 +23,14 @@ const volatile std::uint32_t* core_field() noexcept {
     return &reinterpret_cast<const volatile struct rseq*>(area)->cpu_id;
 }
 
+/// The start of a small file; empty when it cannot be read.
+std::string contents_of(const char* path) noexcept {
+    const unique_fd file(::open(path, O_RDONLY | O_CLOEXEC));
+    char text[2048];
+    const auto size = file ? ::read(file.get(), text, sizeof text) : -1;
+    return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : std::string();
+}
+
 } // namespace
 
 thread_probe::thread_probe() noexcept : core_(core_field()), native_id_(::syscall(SYS_gettid)) {
@@ -63,17 +71,17 @@ thread_totals totals_of_this_thread() noexcept {
     if (getrusage(RUSAGE_THREAD, &usage) == 0) {
         totals.voluntary_switches = usage.ru_nvcsw;
         totals.involuntary_switches = usage.ru_nivcsw;
+        totals.minor_faults = usage.ru_minflt;
+        totals.major_faults = usage.ru_majflt;
     }
-    const unique_fd file(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC));
-    char text[96];
-    const auto size = file ? ::read(file.get(), text, sizeof text - 1) : -1;
-    if (size > 0) {
-        text[size] = 0;
-        long long on_core = 0;
-        long long waited = 0;
-        if (std::sscanf(text, "%lld %lld", &on_core, &waited) == 2)
-            totals.queue_wait = nanoseconds{waited};
-    }
+    long long on_core = 0;
+    long long waited = 0;
+    if (std::sscanf(contents_of("/proc/thread-self/schedstat").c_str(), "%lld %lld", &on_core, &waited) == 2)
+        totals.queue_wait = nanoseconds{waited};
+    const auto statistics = contents_of("/proc/thread-self/sched");
+    if (const auto at = statistics.find("nr_migrations"); at != std::string::npos)
+        if (const auto colon = statistics.find(':', at); colon != std::string::npos)
+            totals.migrations = std::atoll(statistics.c_str() + colon + 1);
     return totals;
 }
 

@@ -41,6 +41,9 @@ struct thread_totals {
     std::optional<nanoseconds> queue_wait;
     std::optional<std::int64_t> voluntary_switches;
     std::optional<std::int64_t> involuntary_switches;
+    std::optional<std::int64_t> minor_faults;
+    std::optional<std::int64_t> major_faults;
+    std::optional<std::int64_t> migrations; ///< empty on kernels that do not tell
 };
 thread_totals totals_of_this_thread() noexcept;
 

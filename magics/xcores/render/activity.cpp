@@ -23,7 +23,7 @@ void extend(std::vector<stretch>& to, stretch next) {
 }
 
 nanoseconds resolution_of(const model::report& from) {
-    return from.sampling ? 2 * from.sampling->period : nanoseconds{0};
+    return from.sampling ? 2 * from.sampling->widest_period.value_or(from.sampling->period) : nanoseconds{0};
 }
 
 interval run_of(const model::worker_record& worker) {

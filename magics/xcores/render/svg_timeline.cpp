@@ -135,9 +135,11 @@ std::string sampling_of(const model::report& from) {
                model::round_duration(sampling.period) + ".";
     const double cost = static_cast<double>(sampling.cost.count()) /
                         static_cast<double>(std::max(from.elapsed, nanoseconds{1}).count());
-    std::string text = "Sampled " + model::count(sampling.ticks) + (sampling.ticks == 1 ? " time" : " times") +
-                       ", every " + model::round_duration(sampling.period) + ", at a cost of " +
-                       model::fixed(cost * 100, 1) + " % of a core";
+    std::string text =
+        "Sampled " + model::count(sampling.ticks) + (sampling.ticks == 1 ? " time" : " times") + ", every " +
+        model::round_duration(sampling.period) +
+        (sampling.widest_period ? ", later every " + model::round_duration(*sampling.widest_period) : "") +
+        ", at a cost of " + model::fixed(cost * 100, 1) + " % of a core";
     if (sampling.missed > 0)
         text += "; " + model::count(sampling.missed) + " missed";
     return text + ".";

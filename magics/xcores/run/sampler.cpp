@@ -92,8 +92,26 @@ void sampler::loop() noexcept {
         ++record_.ticks;
         record_.missed += missed;
         record_.latest = std::max<nanoseconds>(record_.latest.value_or(nanoseconds{0}), late);
-        record_.cost = os::thread_cpu_time();
+        keep_within_budget(os::now());
     }
+}
+
+void sampler::keep_within_budget(nanoseconds time) noexcept {
+    constexpr nanoseconds stretch = std::chrono::milliseconds{50};
+    constexpr int share = 100; // one part in so many of a core
+    record_.cost = os::thread_cpu_time();
+    if (budget_checked_at_ == nanoseconds{0})
+        budget_checked_at_ = time;
+    const auto elapsed = time - budget_checked_at_;
+    if (elapsed < stretch)
+        return;
+    const auto cost = record_.cost - budget_checked_cost_;
+    if (cost > elapsed / share) {
+        period_ *= 2;
+        record_.widest_period = period_;
+    }
+    budget_checked_at_ = time;
+    budget_checked_cost_ = record_.cost;
 }
 
 void sampler::write(entry& one, const judge::verdict& seen, nanoseconds time) const noexcept {

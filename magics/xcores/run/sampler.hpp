@@ -32,7 +32,8 @@ private:
     bool was_runnable_ = false;
 };
 
-/// Looks at the registered workers at a fixed rate, on a thread of its own, and writes what it sees into their logs.
+/// Looks at the registered workers at a steady rate, on a thread of its own, and writes what it sees into their logs.
+/// Where looking costs more than 1 % of a core, it slows down to stay within that, and says so in its record.
 ///
 /// - GIL: never takes one. Allocates nothing between add() and remove().
 /// - Lifetime: a probe and its log must live until remove() returns, which waits for a look in progress.
@@ -57,10 +58,13 @@ private:
         nanoseconds last;
     };
     void loop() noexcept;
+    void keep_within_budget(nanoseconds time) noexcept;
     void write(entry&, const judge::verdict&, nanoseconds time) const noexcept;
     void look(nanoseconds time) noexcept;
 
     nanoseconds period_;
+    nanoseconds budget_checked_at_{};
+    nanoseconds budget_checked_cost_{};
     mutable std::mutex mutex_;
     std::condition_variable stopped_;
     bool stopping_ = false;

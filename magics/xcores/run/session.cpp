@@ -294,6 +294,9 @@ model::report session::report(detail how_much) const {
         record.queue_wait = one.used.queue_wait;
         record.voluntary_switches = one.used.voluntary_switches;
         record.involuntary_switches = one.used.involuntary_switches;
+        record.minor_faults = one.used.minor_faults;
+        record.major_faults = one.used.major_faults;
+        record.migrations = one.used.migrations;
         record.memory_bytes = body.shares_process() ? one.by->memory_bytes : one.used.memory_bytes;
         record.spans = one.spans;
         if (one.now == phase::executing && !record.run && record.transfer_in)
@@ -346,8 +349,9 @@ void session::fill_sampling(model::report& result) const {
         if (!theirs)
             continue;
         if (!std::exchange(own, true))
-            total = {plan_.sample_period, 0, 0, {}, std::nullopt};
+            total = {plan_.sample_period, std::nullopt, 0, 0, {}, std::nullopt};
         total.ticks = std::max(total.ticks, theirs->ticks);
+        total.widest_period = std::max(total.widest_period, theirs->widest_period);
         total.missed += theirs->missed;
         total.cost += theirs->cost;
         total.latest = std::max(total.latest, theirs->latest);

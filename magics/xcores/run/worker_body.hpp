@@ -34,6 +34,9 @@ struct usage {
     std::optional<nanoseconds> queue_wait;
     std::optional<std::int64_t> voluntary_switches;
     std::optional<std::int64_t> involuntary_switches;
+    std::optional<std::int64_t> minor_faults;
+    std::optional<std::int64_t> major_faults;
+    std::optional<std::int64_t> migrations;
     std::optional<std::int64_t> memory_bytes;
     std::optional<std::uint64_t> handovers_before; ///< the GIL's own counter
     std::optional<std::uint64_t> handovers_after;
