@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # `./dev test [PART…]`, sourced by dev inside the environment. Every part writes JUnit files; the sum of them is the verdict.
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(format cpp python kernel notebooks browser asan tsan)
+[ ${#parts[@]} -gt 0 ] || parts=(format cpp python kernel notebooks browser py315 asan tsan)
 results=$project/build/test-results
 rm -rf "$results"
 mkdir -p "$results"
@@ -10,7 +10,7 @@ cd "$project"
 run_pytest() { # NAME PATH…: in the installed tree
   local name=$1
   shift
-  timeout -k 10 1500 python3 -m pytest -q -rs --timeout=300 --junitxml="$results/$name.xml" "$@" || true
+  timeout -k 10 1500 "${python:-python3}" -m pytest -q -rs --timeout=300 --junitxml="$results/$name.xml" "$@" || true
   [ -e "$results/$name.xml" ] || python3 tests/tools/verdict.py --record "$name did not end" "$results/$name.xml"
 }
 
@@ -39,6 +39,13 @@ for part in "${parts[@]}"; do
     format) check_format ;;
     cpp) run_ctest cpp ci ;;
     python | kernel | notebooks | browser) run_pytest "$part" "tests/$part" ;;
+    py315) ( # the next version of Python, with what depends on it
+      prefix=$project/build/install-3.15 python=python3.15
+      installed py315
+      run_ctest py315-engine py315
+      run_pytest py315-python tests/python
+      run_pytest py315-kernel tests/kernel
+    ) ;;
     asan | tsan) run_ctest "$part" "$part" ;;
     *) die "unknown part: $part" ;;
   esac
