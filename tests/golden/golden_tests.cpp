@@ -99,6 +99,14 @@ TEST_CASE("one worker of four that raised looks as approved") {
     check("one_of_four_raised", test::one_of_four_raised());
 }
 
+TEST_CASE("a mapped cell looks as approved") {
+    check("mapped", test::mapped());
+}
+
+TEST_CASE("a cell that ran three times looks as approved") {
+    check("repeated", test::repeated());
+}
+
 TEST_CASE("hostile strings look as approved") {
     check("hostile_strings", test::hostile_strings());
 }

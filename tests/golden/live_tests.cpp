@@ -60,3 +60,17 @@ TEST_CASE("time before the samples that were kept is not shown as unknown") {
     const auto report = test::run_of(model::worker_kind::threads).worker(one).still_running(10s).report();
     CHECK_THAT(render::live_text(report), !ContainsSubstring("?"));
 }
+
+TEST_CASE("the live view of a mapped cell says how far it has come, how fast, and how long it will take") {
+    const auto report = test::run_of(model::worker_kind::procs)
+                            .worker(test::worker().ran(0ms, 2s).did(300))
+                            .worker(test::worker().ran(0ms, 2s).did(200).returned())
+                            .items(500, 1, 2000)
+                            .still_running(2s)
+                            .report();
+    const std::string text = render::live_text(report);
+    CHECK_THAT(text, ContainsSubstring("500 of 2,000 items done (25 %), 1 failed, 250 a second, 6.00 s left\n"));
+    CHECK_THAT(text, ContainsSubstring("worker 0   running: 300 items"));
+    CHECK_THAT(text, ContainsSubstring("worker 1   done: 200 items"));
+    CHECK_THAT(render::live_html(report), ContainsSubstring("500 of 2,000 items"));
+}

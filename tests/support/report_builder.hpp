@@ -37,6 +37,8 @@ public:
         return *this;
     }
 
+    worker& did(std::int64_t items) { return record_.items = items, *this; }
+
     worker& holding(nanoseconds time, int core = 0) {
         return sample(time, model::thread_state::running, model::gil_state::held, core);
     }
@@ -110,6 +112,10 @@ public:
     run_of& sampled(nanoseconds period, nanoseconds cost);
     run_of& wall(nanoseconds time) {
         report_.wall = report_.elapsed = time;
+        return *this;
+    }
+    run_of& items(std::int64_t done, std::int64_t failed, std::optional<std::int64_t> total) {
+        report_.items = model::items_record{done, failed, total};
         return *this;
     }
     run_of& still_running(nanoseconds elapsed) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "scenarios.hpp"
 
+#include <xcores/model/repeats.hpp>
+
 #include "report_builder.hpp"
 
 namespace xcores::test {
@@ -137,6 +139,28 @@ model::report one_of_four_raised() {
     return run.own_gils("interpreter").sampled(1ms, 800us).report();
 }
 
+model::report mapped() {
+    return run_of(procs)
+        .worker(worker().ran(1ms, 101ms).cpu(98ms).holding(100ms, 0).did(800).returned())
+        .worker(worker().ran(1ms, 100ms).cpu(97ms).holding(99ms, 1).did(400).returned())
+        .own_gils("process")
+        .sampled(1ms, 500us)
+        .items(1200, 3, 1200)
+        .report();
+}
+
+model::report repeated() {
+    std::vector<model::report> runs;
+    for (const auto time : {30ms, 20ms, 40ms})
+        runs.push_back(run_of(subinterp)
+                           .worker(worker().ran(1ms, 1ms + time).cpu(time).holding(time, 0).returned("1"))
+                           .worker(worker().ran(1ms, 11ms).cpu(9ms).holding(10ms, 1).returned("2"))
+                           .own_gils("interpreter")
+                           .sampled(1ms, 100us)
+                           .report());
+    return model::repeated(std::move(runs));
+}
+
 model::report hostile_strings() {
     return run_of(threads)
         .worker(worker().ran(1ms, 9ms).cpu(8ms).holding(8ms, 0).returned(
@@ -220,6 +244,8 @@ std::vector<scenario> scenarios() {
             {"crashed_process", crashed_process()},
             {"reading_and_waiting", reading_and_waiting()},
             {"one_of_four_raised", one_of_four_raised()},
+            {"mapped", mapped()},
+            {"repeated", repeated()},
             {"hostile_strings", hostile_strings()},
             {"nobody", nobody()},
             {"all_unknown", all_unknown()},

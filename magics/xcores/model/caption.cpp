@@ -235,7 +235,8 @@ std::string caption_of(const report& from) {
     if (workers == 0)
         return "No workers ran.";
     const std::string ended_badly = failures(from);
-    const std::string suffix = ended_badly.empty() ? "." : "; " + ended_badly + ".";
+    const std::string median = from.repeats ? "; the median of " + count(from.repeats->runs) + " runs" : "";
+    const std::string suffix = median + (ended_badly.empty() ? "." : "; " + ended_badly + ".");
     if (!from.wall)
         return so_far(from) + suffix;
     const figures all = figures_of(from);

@@ -76,6 +76,7 @@ json worker_json(const worker_record& worker) {
             {"major_faults", optional_json(worker.major_faults)},
             {"migrations", optional_json(worker.migrations)},
             {"memory_bytes", optional_json(worker.memory_bytes)},
+            {"items", optional_json(worker.items)},
             {"outcome", outcome_json(worker.how)},
             {"result", worker.result},
             {"spans", spans_json(worker.spans)}};
@@ -100,6 +101,27 @@ json sampling_json(const std::optional<sampling_record>& sampling) {
             {"missed", sampling->missed},
             {"cost_ns", sampling->cost.count()},
             {"latest_ns", optional_json(sampling->latest)}};
+}
+
+json items_json(const std::optional<items_record>& items) {
+    if (!items)
+        return nullptr;
+    return {{"done", items->done}, {"failed", items->failed}, {"total", optional_json(items->total)}};
+}
+
+json optional_json(const std::optional<spread>& times) {
+    return times ? json{times->least.count(), times->median.count(), times->most.count()} : json(nullptr);
+}
+
+json repeats_json(const std::optional<repeat_record>& repeats) {
+    if (!repeats)
+        return nullptr;
+    json workers = json::array();
+    for (const auto& times : repeats->run)
+        workers.push_back(optional_json(times));
+    return {{"runs", repeats->runs},
+            {"wall_ns", optional_json(std::optional(repeats->wall))},
+            {"run_ns", std::move(workers)}};
 }
 
 /// A place in a JSON document that knows its own path, so that every complaint can name it.
@@ -257,6 +279,7 @@ worker_record worker_from(const place& from) {
     worker.major_faults = optional_integer<std::int64_t>(from.at("major_faults"));
     worker.migrations = optional_integer<std::int64_t>(from.at("migrations"));
     worker.memory_bytes = optional_integer<std::int64_t>(from.at("memory_bytes"));
+    worker.items = optional_integer<std::int64_t>(from.at("items"));
     worker.how = outcome_from(from.at("outcome"));
     worker.result = from.at("result").text();
     worker.spans = spans_from(from.at("spans"));
@@ -288,6 +311,29 @@ std::optional<sampling_record> sampling_from(const place& from) {
     return sampling;
 }
 
+std::optional<items_record> items_from(const place& from) {
+    if (from.is_null())
+        return std::nullopt;
+    return items_record{from.at("done").integer<std::int64_t>(), from.at("failed").integer<std::int64_t>(),
+                        optional_integer<std::int64_t>(from.at("total"))};
+}
+
+spread spread_from(const place& from) {
+    if (from.size() != 3)
+        from.fail("expected the least, the median and the most");
+    return {from.at(std::size_t{0}).time(), from.at(std::size_t{1}).time(), from.at(std::size_t{2}).time()};
+}
+
+std::optional<repeat_record> repeats_from(const place& from) {
+    if (from.is_null())
+        return std::nullopt;
+    repeat_record repeats{from.at("runs").integer<int>(), spread_from(from.at("wall_ns")), {}};
+    const place workers = from.at("run_ns");
+    for (std::size_t i = 0; i < workers.size(); ++i)
+        repeats.run.push_back(workers.at(i).is_null() ? std::nullopt : std::optional(spread_from(workers.at(i))));
+    return repeats;
+}
+
 } // namespace
 
 json to_json(const report& from) {
@@ -304,7 +350,9 @@ json to_json(const report& from) {
             {"elapsed_ns", from.elapsed.count()},
             {"workers", std::move(workers)},
             {"gils", std::move(gils)},
-            {"sampling", sampling_json(from.sampling)}};
+            {"sampling", sampling_json(from.sampling)},
+            {"items", items_json(from.items)},
+            {"repeats", repeats_json(from.repeats)}};
 }
 
 report report_from_json(const json& document) {
@@ -326,6 +374,8 @@ report report_from_json(const json& document) {
             {gil.at("name").text(), integers(gil.at("workers")), optional_integer<std::int64_t>(gil.at("handovers"))});
     }
     result.sampling = sampling_from(from.at("sampling"));
+    result.items = items_from(from.at("items"));
+    result.repeats = repeats_from(from.at("repeats"));
     return result;
 }
 

@@ -91,6 +91,8 @@ struct worker_record {
     std::optional<std::int64_t>
         memory_bytes; ///< what this worker costs: process: resident memory; else growth of the process
 
+    std::optional<std::int64_t> items; ///< of a mapped cell: how many this worker has done; else empty
+
     outcome how;
     std::string result;      ///< short repr of the value of the cell's last expression; empty: None or no value
     std::vector<span> spans; ///< from the sampler; empty: not sampled
@@ -119,6 +121,33 @@ struct sampling_record {
     bool operator==(const sampling_record&) const = default;
 };
 
+/// How far a mapped cell has come.
+struct items_record {
+    std::int64_t done = 0;             ///< failed ones included
+    std::int64_t failed = 0;           ///< raised, or ended the process
+    std::optional<std::int64_t> total; ///< empty: not known, or without end
+
+    bool operator==(const items_record&) const = default;
+};
+
+/// A time that was measured several times.
+struct spread {
+    nanoseconds least{};
+    nanoseconds median{};
+    nanoseconds most{};
+
+    bool operator==(const spread&) const = default;
+};
+
+/// What several runs of the same cell have in common; the rest of the report is that of the median run.
+struct repeat_record {
+    int runs = 0;
+    spread wall;
+    std::vector<std::optional<spread>> run; ///< one a worker; empty where one of its runs is unknown
+
+    bool operator==(const repeat_record&) const = default;
+};
+
 struct environment_record {
     std::string xcores;
     std::string python;
@@ -141,6 +170,8 @@ struct report {
     std::vector<worker_record> workers;
     std::vector<gil_record> gils;
     std::optional<sampling_record> sampling;
+    std::optional<items_record> items;    ///< empty: not a mapped cell
+    std::optional<repeat_record> repeats; ///< empty: ran once
 
     bool operator==(const report&) const = default;
 };

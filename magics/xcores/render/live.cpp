@@ -6,6 +6,7 @@
 #include <set>
 
 #include <xcores/model/format.hpp>
+#include <xcores/model/progress.hpp>
 #include <xcores/model/summary.hpp>
 #include <xcores/render/escape.hpp>
 #include <xcores/render/glyphs.hpp>
@@ -58,8 +59,9 @@ lane lane_of(const model::report& from, const model::worker_record& worker) {
 }
 
 std::string head_of(const model::report& from) {
+    const std::string progress = model::progress_text(from);
     return "%%" + std::string(model::name_of(from.kind)) + " " + std::to_string(from.workers.size()) + "   " +
-           model::duration(from.elapsed);
+           model::duration(from.elapsed) + (progress.empty() ? "" : "   " + progress);
 }
 
 std::string padded(const std::string& text, std::size_t width) {
@@ -109,14 +111,14 @@ std::string plain(const std::vector<glyph>& bar) {
 
 std::string phase_of(const model::report& from, const model::worker_record& worker) {
     if (worker.how.kind == model::outcome_kind::returned)
-        return "done";
+        return worker.items ? "done: " + model::items_text(*worker.items) : "done";
     if (worker.how.kind != model::outcome_kind::pending)
         return event_of(worker);
     const auto is_open = [&](const std::optional<interval>& phase) { return phase && phase->end >= from.elapsed; };
     if (worker.transfer_out || (worker.run && !is_open(worker.run)))
         return "sending";
     if (worker.run)
-        return "running";
+        return worker.items ? "running: " + model::items_text(*worker.items) : "running";
     if (worker.transfer_in)
         return is_open(worker.transfer_in) ? "receiving" : "at the barrier";
     return worker.startup && !is_open(worker.startup) ? "receiving" : "starting";

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <xcores/model/format.hpp>
+#include <xcores/model/progress.hpp>
 #include <xcores/model/summary.hpp>
 #include <xcores/render/svg_lanes.hpp>
 
@@ -20,6 +21,8 @@ std::string outcome_of(const model::worker_record& worker) {
     if (worker.how.kind == model::outcome_kind::pending)
         return "still running";
     const std::string event = event_of(worker);
+    if (worker.items)
+        return (event.empty() ? "" : event + "; ") + model::items_text(*worker.items);
     return event.empty() ? (worker.result.empty() ? "None" : worker.result) : event;
 }
 
@@ -46,15 +49,18 @@ std::string startup_of(const model::worker_record& worker) {
     return model::duration(worker.startup->length());
 }
 
-std::string run_of(const model::worker_record& worker) {
+std::string run_of(const model::report& from, const model::worker_record& worker) {
+    const auto index = static_cast<std::size_t>(worker.index);
+    if (from.repeats && index < from.repeats->run.size() && from.repeats->run[index])
+        return model::spread_text(*from.repeats->run[index]);
     return worker.run ? model::duration(worker.run->length()) : std::string(model::unknown_text);
 }
 
-row row_of(const model::worker_record& worker) {
+row row_of(const model::report& from, const model::worker_record& worker) {
     return {.worker = worker.index,
             .returned = worker.how.kind == model::outcome_kind::returned,
             .outcome = outcome_of(worker),
-            .figures = {startup_of(worker), transfer_of(worker), run_of(worker), model::duration(worker.cpu),
+            .figures = {startup_of(worker), transfer_of(worker), run_of(from, worker), model::duration(worker.cpu),
                         model::percent(model::cpu_share(worker)), gil_wait_of(worker),
                         model::bytes(worker.memory_bytes)}};
 }
@@ -89,10 +95,14 @@ std::vector<std::string> totals_in(const model::report& from) {
     if (sum.memory_bytes)
         line += "; memory " + model::bytes(*sum.memory_bytes);
     std::vector<std::string> lines{line};
+    for (auto more : {model::progress_text(from), model::repeats_text(from)})
+        if (!more.empty())
+            lines.push_back(std::move(more));
+    const auto before_gils = lines.size();
     for (const model::gil_record& gil : from.gils)
         if (gil.workers.size() > 1 || from.gils.size() <= most_gils)
             lines.push_back(gil_line(from, gil));
-    if (!from.gils.empty() && lines.size() == 1)
+    if (!from.gils.empty() && lines.size() == before_gils)
         lines.push_back("every worker had a GIL of its own");
     return lines;
 }
@@ -122,7 +132,7 @@ table table_of(const model::report& from) {
     result.caption = model::caption_of(from);
     result.heads = {"start-up", "transfer", "run", "CPU", "CPU / run", "GIL wait", "memory"};
     for (const model::worker_record& worker : from.workers) {
-        row next = row_of(worker);
+        row next = row_of(from, worker);
         if (result.rows.size() < most_rows || (!next.returned && result.rows.size() < 2 * most_rows))
             result.rows.push_back(std::move(next));
         else
