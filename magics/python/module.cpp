@@ -10,6 +10,7 @@
 #include <xcores/executors/engine.hpp>
 #include <xcores/executors/in_process.hpp>
 #include <xcores/model/json.hpp>
+#include <xcores/model/repeats.hpp>
 #include <xcores/model/summary.hpp>
 #include <xcores/os/clock.hpp>
 #include <xcores/os/machine.hpp>
@@ -20,11 +21,15 @@
 #include <xcores/render/svg_timeline.hpp>
 #include <xcores/render/text.hpp>
 
+#include "conversions.hpp"
+#include "item_bindings.hpp"
+
 namespace py = pybind11;
 
 namespace {
 
 using namespace xcores;
+using namespace xcores::python;
 using std::chrono::nanoseconds;
 
 constexpr int worker_limit = 256;
@@ -80,14 +85,6 @@ model::worker_kind kind_named(const std::string& name) {
     throw py::value_error("kind must be threads, subinterp or procs, not " + name);
 }
 
-std::shared_ptr<const run::payload> payload_from(const py::tuple& input) {
-    auto made = std::make_shared<run::payload>();
-    made->data = input[0].cast<std::string>();
-    for (const auto& one : input[1])
-        made->buffers.push_back(cpython::buffer_of(one.ptr()));
-    return made;
-}
-
 /// One payload for every tuple object: the same input for all workers is kept once.
 std::vector<std::shared_ptr<const run::payload>> payloads_from(const py::list& inputs) {
     std::vector<std::shared_ptr<const run::payload>> made;
@@ -99,11 +96,16 @@ std::vector<std::shared_ptr<const run::payload>> payloads_from(const py::list& i
 }
 
 std::shared_ptr<run::session> start(const std::string& kind, const py::list& inputs, std::optional<double> timeout,
-                                    double sample_hz) {
+                                    double sample_hz, double grace, bool fresh, bool keep,
+                                    std::shared_ptr<run::item_queue> items) {
     cpython::release_buffers();
     run::plan plan;
     plan.kind = kind_named(kind);
     plan.inputs = payloads_from(inputs);
+    plan.grace = seconds(grace);
+    plan.fresh = fresh;
+    plan.keep = keep;
+    plan.items = std::move(items);
     if (plan.inputs.empty() || plan.inputs.size() > worker_limit)
         throw py::value_error("the number of workers must be from 1 to " + std::to_string(worker_limit));
     if (timeout)
@@ -117,17 +119,15 @@ std::shared_ptr<run::session> start(const std::string& kind, const py::list& inp
 }
 
 bool wait(run::session& session, double time) {
-    const auto until = os::now() + seconds(time);
-    for (;;) {
-        if (PyErr_CheckSignals() != 0)
-            throw py::error_already_set();
-        const auto woken = [&] {
-            const py::gil_scoped_release let_go;
-            return session.wait(until - os::now());
-        }();
-        if (woken != run::session::wake::signalled)
-            return woken == run::session::wake::finished;
-    }
+    if (PyErr_CheckSignals() != 0)
+        throw py::error_already_set();
+    const auto woken = [&] {
+        const py::gil_scoped_release let_go;
+        return session.wait(seconds(time));
+    }();
+    if (woken == run::session::wake::signalled && PyErr_CheckSignals() != 0)
+        throw py::error_already_set();
+    return woken == run::session::wake::finished;
 }
 
 py::list read_output(run::session& session) {
@@ -141,25 +141,25 @@ py::list read_output(run::session& session) {
 
 py::object reply_of(const run::session& session, int worker) {
     const auto sent = session.output(worker);
-    if (!sent)
-        return py::none();
-    py::list buffers;
-    for (const auto& one : sent->buffers)
-        buffers.append(py::reinterpret_steal<py::object>(cpython::view_of(one).release()));
-    return py::make_tuple(py::bytes(sent->data), buffers);
+    return sent ? tuple_of(*sent) : py::object(py::none());
 }
 
-void stop(run::session& session, const std::string& reason) {
-    if (reason != "interrupt" && reason != "timeout")
-        throw py::value_error("reason must be interrupt or timeout");
+run::stop_reason reason_named(const std::string& name) {
+    using enum run::stop_reason;
+    if (name == "interrupt")
+        return interrupt;
+    if (name == "timeout")
+        return timeout;
+    if (name == "failure")
+        return failure;
+    throw py::value_error("reason must be interrupt, timeout or failure, not " + name);
+}
+
+void stop(run::session& session, const std::string& name) {
+    const auto reason = reason_named(name);
     const py::gil_scoped_release let_go;
-    session.stop(reason == "timeout" ? run::stop_reason::timeout : run::stop_reason::interrupt);
+    session.stop(reason);
 }
-
-/// One report as Python sees it.
-struct report_view {
-    model::report value;
-};
 
 py::object from_json(const nlohmann::json& value) {
     return py::module_::import("json").attr("loads")(
@@ -168,17 +168,8 @@ py::object from_json(const nlohmann::json& value) {
 
 py::list outcomes_of(const report_view& self) {
     py::list outcomes;
-    for (const auto& worker : self.value.workers) {
-        const auto& how = worker.how;
-        py::dict one;
-        one["kind"] = std::string(model::name_of(how.kind));
-        one["type"] = how.type;
-        one["message"] = how.message;
-        one["traceback"] = how.traceback;
-        one["code"] = how.code;
-        one["abandoned"] = how.abandoned;
-        outcomes.append(one);
-    }
+    for (const auto& worker : self.value.workers)
+        outcomes.append(dict_of(worker.how));
     return outcomes;
 }
 
@@ -201,6 +192,26 @@ bool write_output(int stream, const std::string& text) {
 bool shutdown(double patience) {
     const py::gil_scoped_release let_go;
     return !the_engine() || the_engine()->shutdown(seconds(patience));
+}
+
+report_view median_of(const py::list& reports) {
+    std::vector<model::report> all;
+    for (const auto& one : reports)
+        all.push_back(one.cast<const report_view&>().value);
+    if (all.empty())
+        throw py::value_error("there is no report");
+    return {model::repeated(std::move(all))};
+}
+
+py::dict status() {
+    py::dict all;
+    using enum model::worker_kind;
+    for (const auto kind : {threads, subinterp, procs}) {
+        const auto now = the_engine() ? the_engine()->state(kind) : run::pool_state{};
+        all[py::str(std::string(model::name_of(kind)))] =
+            py::make_tuple(now.idle, now.busy, now.left_behind, now.memory_bytes);
+    }
+    return all;
 }
 
 void define_report(py::module_& module) {
@@ -255,11 +266,13 @@ PYBIND11_MODULE(_engine, module, py::mod_gil_not_used()) {
     module.attr("worker_limit") = worker_limit;
     module.attr("version") = XCORES_VERSION;
     define_report(module);
+    define_items(module);
     py::class_<run::session, std::shared_ptr<run::session>>(module, "Run", "One cell running on several workers.")
         .def("wait", &wait, py::arg("seconds"),
-             "Waits until all workers have ended (True), there is new output, or the time is over (False).")
+             "Waits until all workers have ended (True); or there is new output, more items are wanted, a signal came, "
+             "or the time is over (False).")
         .def("read_output", &read_output, "New output: a list of (worker, stream, text).")
-        .def("stop", &stop, py::arg("reason"), "Asks the workers to stop: 'interrupt' or 'timeout'.")
+        .def("stop", &stop, py::arg("reason"), "Asks the workers to stop: 'interrupt', 'timeout' or 'failure'.")
         .def("report",
              [](const run::session& self) {
                  const py::gil_scoped_release let_go;
@@ -270,7 +283,11 @@ PYBIND11_MODULE(_engine, module, py::mod_gil_not_used()) {
     module.def("usable_cores", &os::usable_cores, "The cores this process may run on.");
     module.def("configure", &configure, py::arg("worker_source"));
     module.def("start", &start, py::arg("kind"), py::arg("inputs"), py::kw_only(), py::arg("timeout") = py::none(),
-               py::arg("sample_hz") = 1000.0);
+               py::arg("sample_hz") = 1000.0, py::arg("grace") = 0.4, py::arg("fresh") = false, py::arg("keep") = false,
+               py::arg("items") = nullptr);
+    module.def("median_of", &median_of, py::arg("reports"),
+               "The report of the median run, with the spread of all, of several runs of the same cell.");
+    module.def("status", &status, "What the workers of each kind do: (idle, busy, left behind, memory of the idle).");
     module.def("write", &write_output, py::arg("stream"), py::arg("text"),
                "To the output of the worker whose thread calls; False when none does.");
     module.def("shutdown", &shutdown, py::arg("patience") = 2.0,

@@ -25,9 +25,9 @@ class Job:
     ending = ("returned", "", "", "", None)
 
 
-def prepare(data, buffers, index, workers):
+def prepare(data, buffers, index, workers, feed=None):
     job = Job()
-    job.name, job.index, job.workers, job.buffers = data.decode(), index, workers, buffers
+    job.name, job.index, job.workers, job.buffers, job.feed = data.decode(), index, workers, buffers, feed
     if job.name == "refuse":
         raise LookupError("no such data")
     return job
@@ -134,6 +134,22 @@ def soft_exit(job):
 programs = {"answer": answer, "raise": fail, "spin": spin, "stubborn": stubborn, "chatter": chatter, "work": work,
             "long work": long_work, "second of work": second_of_work, "hash": hash_much, "compress": compress, "touch": touch, "sleep": sleep, "buffers": buffers, "hard exit": hard_exit, "segfault": segfault,
             "soft exit": soft_exit}  # fmt: skip
+
+
+def each(job):
+    take, done = job.feed
+    while (chunk := take()) is not None:
+        first, items = chunk
+        for number, (data, buffers) in enumerate(items, first):
+            item = prepare(data, buffers, job.index, job.workers)
+            execute(item)
+            payload = [b"".join(bytes(one) for one in buffers)] if buffers else []
+            done(number, (*item.ending, repr(item.result), b"item %d" % number, payload))
+            if item.ending[0] == "interrupted":
+                raise KeyboardInterrupt
+
+
+programs["each"] = each
 
 
 def execute(job):

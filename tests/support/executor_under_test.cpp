@@ -27,6 +27,12 @@ std::shared_ptr<run::session> start(const executor_under_test& executor, const s
     return run::session::start(std::move(plan), executor.pool, {});
 }
 
+std::shared_ptr<run::session> start_on(const executor_under_test& executor, int workers,
+                                       std::shared_ptr<run::item_queue> items, run::plan plan) {
+    plan.items = std::move(items);
+    return start(executor, std::vector<std::string>(static_cast<std::size_t>(workers), "each"), std::move(plan));
+}
+
 std::vector<run::output_chunk> finish(run::session& session) {
     std::vector<run::output_chunk> output;
     const auto take = [&] {

@@ -20,6 +20,8 @@ namespace xcores::test {
 ///   stubborn    runs for ever; cannot be interrupted
 ///   chatter     writes 20000 lines "line 0"…, to standard output, and "done" to standard error
 ///   work        uses its core for about 50 ms of CPU time
+///   each        runs, for each item, the program that the item names; its payload is "item I", with the item's buffers
+///               as one
 struct executor_under_test {
     std::string name;
     model::worker_kind kind;
@@ -37,6 +39,10 @@ std::shared_ptr<const run::payload> program(const std::string& name);
 /// Starts one worker a program.
 std::shared_ptr<run::session> start(const executor_under_test&, const std::vector<std::string>& programs,
                                     run::plan = {});
+
+/// Starts `workers` workers on items.
+std::shared_ptr<run::session> start_on(const executor_under_test&, int workers, std::shared_ptr<run::item_queue>,
+                                       run::plan = {});
 
 /// Waits for the end, fetching output. Fails the test after 30 s.
 std::vector<run::output_chunk> finish(run::session&);

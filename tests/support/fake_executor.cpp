@@ -3,6 +3,7 @@
 #include <atomic>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include <unistd.h>
 
@@ -41,9 +42,7 @@ public:
     run::usage execute() override {
         run::usage used;
         const auto start = os::now();
-        reply_ = {};
-        reply_.how.kind = model::outcome_kind::returned;
-        run_program(task_.input->data);
+        task_.items ? run_items() : run_program(task_.input->data);
         used.run = model::interval{start, os::now()};
         return used;
     }
@@ -60,8 +59,26 @@ public:
     bool shares_process() const noexcept override { return true; }
 
 private:
+    void run_items() {
+        while (auto chunk = task_.items->take()) {
+            for (auto index = chunk->first; const auto& item : chunk->items) {
+                run_program(item->data);
+                const bool stopped = reply_.how.kind == model::outcome_kind::interrupted;
+                reply_.output = {"item " + std::to_string(index), item->buffers};
+                task_.items->done(index++, std::exchange(reply_, {}));
+                if (stopped) {
+                    reply_.how.kind = model::outcome_kind::interrupted;
+                    return;
+                }
+            }
+        }
+        reply_.how.kind = model::outcome_kind::returned;
+    }
+
     void run_program(const std::string& name) {
         using enum model::outcome_kind;
+        reply_ = {};
+        reply_.how.kind = returned;
         if (name == "answer") {
             reply_.summary = "42";
             reply_.output.data = "worker " + std::to_string(task_.index) + " of " + std::to_string(task_.workers);

@@ -16,7 +16,7 @@ __all__ = ["last_report", "load_ipython_extension", "unload_ipython_extension"]
 
 def last_report() -> Any:
     """The report of the latest run in this notebook (`to_json()`, `text()`, `svg()`, …), or None before the first."""
-    from xcores.runner import last_report
+    from xcores.supervision import last_report
 
     return last_report()
 

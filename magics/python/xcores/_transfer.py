@@ -10,12 +10,15 @@ import sys
 
 try:
     # The C half alone: the module `pickle` brings `re` and `struct`, ten milliseconds for each new interpreter.
-    from _pickle import PickleBuffer, Pickler, Unpickler
+    from _pickle import PickleBuffer, Pickler, Unpickler, dumps
 except ImportError:
-    from pickle import PickleBuffer, Pickler, Unpickler
+    from pickle import PickleBuffer, Pickler, Unpickler, dumps
 
 MAIN = "__main__"
+RESULT = "_xcores_result"
+"""The cell is compiled so that the value of its last expression is bound to this name."""
 _LARGE = 1 << 16
+_SCALARS = frozenset({int, float, bool, type(None)})
 _PLACES = ("xcores._transfer", "xcores_worker")
 """The names of this module here and in a worker."""
 
@@ -38,6 +41,12 @@ class Reader(Unpickler):
 
 def namespace():
     """Stands in a pickle for the globals of the worker that reads it; never called."""
+
+
+def add_names(scope, values, value):
+    """`value`, after the names that it needs are there."""
+    scope.update(values)
+    return value
 
 
 def make_function(code, scope, free):
@@ -122,19 +131,27 @@ def dumped(value, classes=(), token=""):
     `classes` are those of the cell: they go by value, under one identity for all workers that share `token`, so that
     the results of several workers are of one type in the notebook.
     """
-    from copyreg import dispatch_table
-
-    try:
-        data, buffers = _dumped_by(Pickler, dispatch_table, value)
-        if MAIN.encode() not in data:
-            return data, buffers
-    except Exception:
-        pass
+    plain = dumped_plainly(value)
+    if plain is not None:
+        return plain
     # Only classes and functions of the cell are worth this import.
     import cloudpickle
 
     _name_classes(cloudpickle.cloudpickle, classes, token)
     return _dumped_by(cloudpickle.Pickler, cloudpickle.Pickler.dispatch_table, value)
+
+
+def dumped_plainly(value):
+    """`value` as (data, buffers) where that needs nothing of the notebook or the cell, else None."""
+    if type(value) in _SCALARS:
+        return dumps(value, 5), []
+    from copyreg import dispatch_table
+
+    try:
+        data, buffers = _dumped_by(Pickler, dispatch_table, value)
+    except Exception:
+        return None
+    return None if MAIN.encode() in data else (data, buffers)
 
 
 def _dumped_by(pickler_type, dispatch_table, value):

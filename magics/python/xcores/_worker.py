@@ -2,23 +2,23 @@
 """The Python half of a worker: takes a job in, runs the cell, gives the result back.
 
 The same file serves all three kinds. Threads use it as the module `xcores._worker`; own interpreters and processes
-execute its source after that of `_transfer`, as one module, without the package `xcores`.
+execute its source after those of `_transfer`, `_namespace` and `_items`, as one module, without the package `xcores`.
 
 *GIL*: every function here is called with the GIL of the worker's interpreter held.
 *Failure*: `prepare` raises; `execute` and `collect` let nothing out.
 """
 
-import builtins
 import marshal
 import sys
 
 if __name__ == "xcores._worker":
-    from xcores._transfer import MAIN, Reader, dumped, refused_extension, type_name
-
-RESULT = "_xcores_result"
-"""The cell is compiled so that the value of its last expression is bound to this name."""
+    from xcores._items import run_items
+    from xcores._namespace import Namespace, _no_input
+    from xcores._transfer import MAIN, RESULT, Reader, dumped, refused_extension, type_name
 
 _OTHER_KINDS = "Use %%threads or %%procs for this cell."
+_IS_COROUTINE = 0x80  # inspect.CO_COROUTINE, without the import
+_NOTHING = ("returned", "", "", "", None, "", b"", [])
 _kind = "threads"
 plans = {}
 """Threads only: the plan for each token, values by reference."""
@@ -29,11 +29,28 @@ results = {}
 class Job:
     """One run of the cell in this worker."""
 
-    def __init__(self, plan, index, workers):
+    def __init__(self, plan, index, workers, feed):
         self.plan = plan
         self.index = index
+        self.feed = feed
+        """Of a mapped cell: the functions `take` and `done`."""
+        self.item = None
+        """The number and the value of the item under way."""
         self.error = None
-        self.namespace = _fresh_namespace(index, workers)
+        self.scope = Namespace(index, workers, keep=plan["keep"], is_main=_kind != "threads")
+        self.namespace = self.scope.names
+        self.namespace.pop(RESULT, None)
+
+    def load(self, index, data, buffers):
+        """The item as the notebook has it, or rebuilt."""
+        if _kind == "threads":
+            return self.plan["items"][index]
+        from io import BytesIO
+
+        try:
+            return Reader(BytesIO(data), buffers, self.namespace).load()
+        except Exception as error:
+            raise ImportError(_why_unloadable("the item", error)) from error
 
 
 class _Stream:
@@ -123,76 +140,15 @@ def setup(kind):
     sys.argv = [""]
 
 
-# What the cell sees besides the notebook's names
-
-
-def _no_input(prompt=""):
-    raise RuntimeError("a worker cannot ask: call input() in a cell before this one, and use its result here")
-
-
-def _display(*objects, **_):
-    for one in objects:
-        print(repr(one))
-
-
-class _Shell:
-    """As much of `get_ipython()` as `!command` needs."""
-
-    def __init__(self, scope):
-        self._scope = scope
-
-    def _expanded(self, command):
-        import re
-
-        def value(found):
-            try:
-                return str(eval(found[1] or found[2], self._scope))
-            except Exception:
-                return found[0]
-
-        return re.sub(r"\{([^{}]+)\}|\$(\w+)", value, command)
-
-    def _lines(self, command):
-        import subprocess
-
-        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        with subprocess.Popen(self._expanded(command), shell=True, text=True, errors="replace", **pipes) as process:
-            yield from process.stdout
-
-    def system(self, command):
-        for line in self._lines(command):
-            sys.stdout.write(line)
-
-    def getoutput(self, command, **_):
-        return [line.rstrip("\n") for line in self._lines(command)]
-
-    def run_line_magic(self, name, *_, **__):
-        raise RuntimeError(f"IPython magics do not run in a worker: %{name}")
-
-    run_cell_magic = run_line_magic
-
-
-def _fresh_namespace(index, workers):
-    # "__main__", as in the notebook: `if __name__ == "__main__"` means the same there and here, and classes of the cell
-    # are pickled like classes of the notebook, by value: nobody else could import them.
-    module = type(sys)(MAIN)
-    scope = module.__dict__
-    shell = _Shell(scope)
-    scope.update(__builtins__=builtins, worker=index, workers=workers, display=_display, input=_no_input, exit=sys.exit,
-                 quit=sys.exit, get_ipython=lambda: shell)
-    if _kind != "threads":
-        sys.modules[MAIN] = module
-    return scope
-
-
 # Transfer in
 
 
-def prepare(data, buffers, index, workers):
+def prepare(data, buffers, index, workers, feed=None):
     """The job that `data` and `buffers` describe, ready to run. Raises where something cannot be rebuilt here."""
     if _kind == "threads":
-        job = Job(plans[bytes(data)], index, workers)
-        job.namespace.update(job.plan["values"])
+        job = Job(plans[bytes(data)], index, workers, feed)
+        for name, value in job.plan["values"].items():
+            job.scope.receive(name, value)
         return job
     from io import BytesIO
 
@@ -200,13 +156,13 @@ def prepare(data, buffers, index, workers):
     plan = Reader(stream).load()
     _enter(plan)
     plan["code"] = marshal.loads(plan["code"])
-    job = Job(plan, index, workers)
+    job = Job(plan, index, workers, feed)
     reader = Reader(stream, buffers, job.namespace)
     for name in plan["names"]:
         try:
-            job.namespace[name] = reader.load()
+            job.scope.receive(name, reader.load())
         except Exception as error:
-            raise ImportError(_why_unloadable(name, error)) from error
+            raise ImportError(_why_unloadable(f"the notebook's `{name}`", error)) from error
     for name in plan["submodules"]:
         try:
             __import__(name)
@@ -232,11 +188,11 @@ def _enter(plan):
         linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
 
 
-def _why_unloadable(name, error):
+def _why_unloadable(what, error):
     refused = refused_extension(error) if _kind == "subinterp" else None
     if refused is not None:
-        return f"the notebook's `{name}` needs {refused}. {_OTHER_KINDS}"
-    return f"the notebook's `{name}` cannot be rebuilt in the worker: {type(error).__name__}: {error}"
+        return f"{what} needs {refused}. {_OTHER_KINDS}"
+    return f"{what} cannot be rebuilt in the worker: {type(error).__name__}: {error}"
 
 
 # Run
@@ -246,16 +202,33 @@ def execute(job):
     """Run the cell. How it ended is kept in the job, whatever it was."""
     try:
         try:
-            waiting = eval(job.plan["code"], job.namespace)
-            if waiting is not None:
-                import asyncio
-
-                asyncio.run(waiting)
+            if job.feed is None:
+                _run(job)
+            else:
+                run_items(job, _run, _answer)
         except BaseException as error:
             job.error = error
     except BaseException as late:
         # An interrupt is raised wherever the thread happens to be, even in the lines above.
         job.error = job.error or late.__context__ or late
+
+
+def _run(job):
+    plan = job.plan
+    if "globals" in plan:  # the notebook's own: what differs from worker to worker comes as arguments
+        arguments = [job.namespace[name] for name in plan["parameters"]]
+        value = type(_run)(plan["code"], plan["globals"])(*arguments)
+        job.namespace[RESULT] = _awaited(value) if plan["code"].co_flags & _IS_COROUTINE else value
+        return
+    waiting = eval(plan["code"], job.namespace)
+    if waiting is not None:
+        _awaited(waiting)
+
+
+def _awaited(waiting):
+    import asyncio
+
+    return asyncio.run(waiting)
 
 
 # Transfer out
@@ -273,12 +246,12 @@ def collect(job):
 
 
 def _collected(job):
-    error = job.error
-    if error is None or (isinstance(error, KeyboardInterrupt) and RESULT in job.namespace):
-        answer = _returned(job, job.namespace.get(RESULT))
+    job.item = None
+    if job.feed is None:
+        answer = _answer(job, job.error)
     else:
-        answer = _ended(job, error)
-    if _kind != "threads":
+        answer = _NOTHING if job.error is None else _ended(job, job.error)
+    if job.scope.leave() and _kind != "threads":
         import linecache
 
         for name in job.plan["sources"]:
@@ -288,14 +261,25 @@ def _collected(job):
     return answer
 
 
+def _answer(job, error):
+    """How the cell ended, once or for one item."""
+    if error is None or (isinstance(error, KeyboardInterrupt) and RESULT in job.namespace):
+        return _returned(job, job.namespace.get(RESULT))
+    return _ended(job, error)
+
+
 def _returned(job, value):
     try:
         data, buffers = _sent(job, value)
     except Exception as error:
         message = (f"the result, a {type_name(value)}, cannot be sent back ({error}). Let the cell end in plain data, "
                    "or use %%threads, which shares objects")
-        return ("failed", type(error).__name__, _encodable(message), "", None, "", b"", [])
-    return ("returned", "", "", "", None, _encodable(_summary(value)), data, buffers)
+        return ("failed", type(error).__name__, _encodable(message), "", None, _item_text(job), b"", [])
+    return ("returned", "", "", "", None, _encodable(summary(value)) if job.item is None else "", data, buffers)
+
+
+def _item_text(job):
+    return "" if job.item is None else _encodable(summary(job.item[1])) or "None"
 
 
 def _ended(job, error):
@@ -318,7 +302,7 @@ def _ended(job, error):
         except Exception:
             pass  # the notebook then makes an exception of its own from the texts
     trace = _traceback(error, job.plan["label"])
-    return (kind, type(error).__name__, _encodable(message), _encodable(trace), code, "", data, buffers)
+    return (kind, type(error).__name__, _encodable(message), _encodable(trace), code, _item_text(job), data, buffers)
 
 
 def _exit_code(code):
@@ -371,7 +355,7 @@ def _traceback(error, label):
         return f"{type(error).__name__}: {_text(error)}\n"
 
 
-def _summary(value):
+def summary(value):
     """At most 80 characters on one line; cheap even for huge values."""
     if value is None:
         return ""
@@ -390,7 +374,7 @@ def _sent(job, value):
     if _kind == "threads":
         if job.plan["token"] not in plans:
             return b"", []  # left behind: nobody waits for this result any more
-        token = b"%s/%d" % (job.plan["token"], job.index)
+        token = b"%s/%d" % (job.plan["token"], job.index if job.item is None else job.item[0])
         results[token] = value
         return token, []
     classes = [one for one in job.namespace.values() if isinstance(one, type) and one.__module__ == MAIN]

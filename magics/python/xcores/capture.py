@@ -15,12 +15,12 @@ import os
 import pickle
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from xcores import _transfer
-from xcores._worker import RESULT
+from xcores._transfer import RESULT
 from xcores.names import CellNames, names_of_code
 
 _CACHED = functools._lru_cache_wrapper
@@ -49,9 +49,10 @@ class Notebook:
     """What IPython itself put among the names; not the user's, so not sent."""
     label: Callable[[str], str | None]
     """File name of a code object -> what to call it in tracebacks ("Cell In[3]"), or None to leave it."""
+    predefined: frozenset[str] = PREDEFINED
 
     def has(self, name: str) -> bool:
-        if name not in self.names or name in PREDEFINED or (name.startswith("__") and name.endswith("__")):
+        if name not in self.names or name in self.predefined or (name.startswith("__") and name.endswith("__")):
             return False
         value = self.names[name]
         if name in self.hidden and self.hidden[name] is value:
@@ -228,6 +229,53 @@ def _contents(cell: types.CellType) -> tuple[Any, ...]:
         return (cell.cell_contents,)
     except ValueError:  # not bound yet
         return ()
+
+
+class _Asked:
+    """Stands for a capture where it is only asked which names of the notebook a value needs."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self.notebook = notebook
+        self.names: dict[str, None] = {}
+        self.buffers: list[memoryview] = []
+
+    def add_code(self, code: types.CodeType, user: str) -> None:
+        names = names_of_code(code)
+        self.names.update(dict.fromkeys((*names.reads, *names.annotations)))
+
+
+class _WithNames:
+    """A value, and names of the notebook that have to be there with it."""
+
+    def __init__(self, values: dict[str, Any], value: Any, scope: _Scope) -> None:
+        self.parts = scope, values, value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _transfer.add_names, self.parts
+
+
+def item_input(value: Any, notebook: Notebook, sent: Collection[str]) -> tuple[bytes, list[memoryview]]:
+    """One item of a mapped cell, for workers that have the names `sent` already.
+
+    *Failure*: whatever refuses to be pickled.
+    """
+    plain = _transfer.dumped_plainly(value)
+    if plain is not None:
+        return plain
+    data, asked = _asked(value, notebook)
+    missing = [name for name in asked.names if name not in sent and notebook.has(name)]
+    if missing:
+        names = Capture(CellNames(needed=dict.fromkeys(missing)), notebook).names
+        together = _WithNames({name: notebook.names[name] for name in names}, value, _Scope())
+        data, asked = _asked(together, notebook)
+    return data, asked.buffers
+
+
+def _asked(value: Any, notebook: Notebook) -> tuple[bytes, _Asked]:
+    asked = _Asked(notebook)
+    stream = io.BytesIO()
+    _pickler_type()(stream, asked).dump(_transfer.large(value))
+    return stream.getvalue(), asked
 
 
 def worker_input(plan: dict[str, Any], capture: Capture) -> tuple[bytes, list[memoryview]]:

@@ -4,14 +4,16 @@
 import __future__
 
 import ast
+import dis
 import functools
+import inspect
 import linecache
 import operator
 import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xcores._worker import RESULT
+from xcores._transfer import RESULT
 from xcores.errors import CellSyntaxError, usage_error
 from xcores.names import CellNames, names_of_cell
 
@@ -25,15 +27,16 @@ _FUTURE_FLAGS = functools.reduce(operator.or_, (feature.compiler_flag for featur
 @dataclass(frozen=True, slots=True)
 class Cell:
     code: types.CodeType
-    """A coroutine if the cell awaits something at its top level."""
+    """A coroutine if the cell awaits something at its top level. Of a cell that shares the notebook's globals: the code
+    of a function."""
     names: CellNames
     filename: str
     source: str
     """Numbered as the user sees it: line 1 is the line of the magic."""
 
 
-def read_cell(shell: "InteractiveShell", magic: str, body: str) -> Cell:
-    """Compile `body`.
+def read_cell(shell: "InteractiveShell", magic: str, body: str, parameters: tuple[str, ...] = ()) -> Cell:
+    """Compile `body`; with `parameters` as a function of these, whose other names are all global.
 
     *Failure*: `CellSyntaxError`, or a usage error where the cell is empty or uses what no worker has.
     """
@@ -50,7 +53,11 @@ def read_cell(shell: "InteractiveShell", magic: str, body: str) -> Cell:
     if not tree.body:
         raise usage_error(f"%%{magic}: the cell is empty, there is nothing to run.")
     _refuse_magics(magic, tree)
-    return Cell(_compiled(shell, tree, body, filename), names_of_cell(ast.parse(source)), filename, source)
+    names = names_of_cell(ast.parse(source))
+    code = _compiled(shell, tree, body, filename)
+    if parameters:
+        code = _as_function(tree, code, parameters)
+    return Cell(code, names, filename, source)
 
 
 def _head(shell: "InteractiveShell", magic: str, body: str) -> tuple[int, int]:
@@ -99,6 +106,45 @@ def _compiled(shell: "InteractiveShell", tree: ast.Module, body: str, filename: 
         return compile(tree, filename, "exec", flags=flags, dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         raise CellSyntaxError.of(error) from None
+
+
+def _as_function(tree: ast.Module, plain: types.CodeType, parameters: tuple[str, ...]) -> types.CodeType:
+    """The cell as a function, so that what differs between workers that share all globals can be its arguments."""
+    made = sorted(_stored(plain).difference(parameters))
+    body = [_without_annotation(node) for node in tree.body]
+    match body[-1]:
+        case ast.Assign([ast.Name(id=name)], value) if name == RESULT:
+            body[-1] = ast.Return(value)
+    future = [node for node in body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+    inside = [*([ast.Global(made)] if made else []), *(node for node in body if node not in future), ast.Pass()]
+    kind = ast.AsyncFunctionDef if plain.co_flags & inspect.CO_COROUTINE else ast.FunctionDef
+    function = kind("cell", ast.arguments(args=[ast.arg(name) for name in parameters]), inside, [])
+    module = ast.fix_missing_locations(ast.Module([*future, function], []))
+    flags = plain.co_flags & _FUTURE_FLAGS
+    try:
+        code = compile(module, plain.co_filename, "exec", flags=flags, dont_inherit=True)
+    except SyntaxError as error:
+        raise CellSyntaxError.of(error) from None
+    (inner,) = (one for one in code.co_consts if isinstance(one, types.CodeType))
+    return inner.replace(co_name=plain.co_name, co_qualname=plain.co_qualname)
+
+
+def _stored(code: types.CodeType) -> set[str]:
+    """The names that a cell assigns at its top level, or anywhere as global ones."""
+    inner = (one for one in code.co_consts if isinstance(one, types.CodeType))
+    own = {one.argval for one in dis.get_instructions(code) if one.opname in ("STORE_NAME", "DELETE_NAME")
+           and code.co_name == "<module>" or one.opname == "STORE_GLOBAL"}
+    return own.union(*map(_stored, inner))
+
+
+def _without_annotation(node: ast.stmt) -> ast.stmt:
+    """Python allows no annotation for a name that a function declares global."""
+    match node:
+        case ast.AnnAssign(target=ast.Name(), value=None):
+            return ast.copy_location(ast.Pass(), node)
+        case ast.AnnAssign(target=ast.Name() as target, value=value):
+            return ast.copy_location(ast.Assign([target], value), node)
+    return node
 
 
 def _refuse_magics(magic: str, tree: ast.Module) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _FIRST_SECONDS = 0.15
 """A run that is over by then needs no live view."""
 _PERIOD_SECONDS = 0.25
+_LONGEST_PERIOD_SECONDS = 5.0
 
 
 class Show(enum.Enum):
@@ -26,7 +27,8 @@ class View:
     *Thread*: the one that runs the cell.
     """
 
-    def __init__(self, shell: "InteractiveShell", show: Show) -> None:
+    def __init__(self, shell: "InteractiveShell", show: Show, *, patient: bool = False) -> None:
+        """`patient`: nobody waits for it, so that what goes on for long is shown less and less often."""
         from IPython.core.displaypub import CapturingDisplayPublisher, DisplayPublisher
 
         self._publisher = shell.display_pub
@@ -36,6 +38,8 @@ class View:
         self._is_live = show is not Show.NOTHING and not self._is_terminal and not keeps_everything
         self._identity = {"display_id": f"xcores-{uuid.uuid4().hex}"}
         self._shown = False
+        self._patient = patient
+        self._start = time.monotonic()
         self._next = time.monotonic() + _FIRST_SECONDS
 
     def refresh(self, run: Any) -> None:
@@ -46,7 +50,12 @@ class View:
         report = run.report()
         self._publish({"text/html": report.live_html(), "text/plain": report.live_text()})
         # Measured from the end: a slow display must not eat the cores of the workers.
-        self._next = time.monotonic() + _PERIOD_SECONDS
+        self._next = time.monotonic() + self._period()
+
+    def _period(self) -> float:
+        if not self._patient:
+            return _PERIOD_SECONDS
+        return min(max(_PERIOD_SECONDS, (time.monotonic() - self._start) / 50), _LONGEST_PERIOD_SECONDS)
 
     def seconds_to_next(self) -> float:
         return max(0.0, self._next - time.monotonic()) if self._is_live else _PERIOD_SECONDS

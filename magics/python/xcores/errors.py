@@ -2,10 +2,16 @@
 """How the failures of workers become exceptions of the notebook, and how they are shown."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+
+_SHOWN_ITEMS = 3
+_AN_ITEM_FAILED = "stopped because an item failed"
+"""What the engine says of those that had to stop for it."""
 
 
 class WorkerError(RuntimeError):
@@ -71,6 +77,53 @@ class WorkersFailed(ExceptionGroup):
         return lines
 
 
+@dataclass(frozen=True, slots=True)
+class ItemFailure:
+    """One item of a mapped cell that gave no result."""
+
+    index: int
+    text: str
+    """Its repr, shortened."""
+    worker: int
+    outcome: dict[str, Any]
+    error: Exception
+
+
+class ItemsFailed(ExceptionGroup):
+    """Some items of a mapped cell failed. The members are their exceptions, in the order of the items."""
+
+    failures: list[ItemFailure]
+    kept: str
+
+    @classmethod
+    def of(cls, failures: list[ItemFailure], returned: int, stopped: int, not_begun: int, *,
+           timed_out: bool) -> "ItemsFailed":
+        """Without `failures`: they were stopped before the last one."""
+        message = f"{len(failures):,} of {counted(len(failures) + returned, 'item')} failed"
+        members = [failure.error for failure in failures]
+        if not members:
+            message = "--timeout was reached" if timed_out else "stopped before the last item"
+            members = [WorkerTimedOut(message, -1) if timed_out else WorkerInterrupted(message, -1)]
+        one = cls(message, members)
+        one.failures = failures
+        rest = [f"{counted(returned, 'result')} kept", *([f"{counted(stopped, 'item')} stopped"] if stopped else []),
+                *([f"{counted(not_begun, 'item')} not begun"] if not_begun else [])]
+        one.kept = "; ".join(rest) + "."
+        return one
+
+    def derive(self, excs: Sequence[Exception]) -> ExceptionGroup:
+        return ExceptionGroup(self.message, excs)
+
+    def _render_traceback_(self) -> list[str]:
+        """The first failures with what caused them; the others are counted."""
+        lines = [f"{type(self).__name__}: {self.message}"]
+        for one in self.failures[:_SHOWN_ITEMS]:
+            trace = shown_traceback(one.outcome, one.error).rstrip("\n")
+            lines += ["", f"item {one.index}, {one.text}, in worker {one.worker}:", *trace.split("\n")]
+        more = len(self.failures) - _SHOWN_ITEMS
+        return [*lines, *(["", f"{counted(more, 'more item')} failed."] if more > 0 else []), "", self.kept]
+
+
 class CellSyntaxError(SyntaxError):
     """A syntax error in the body of a cell magic, shown like one in any other cell."""
 
@@ -90,6 +143,11 @@ def named(workers: Sequence[int]) -> str:
     return f"workers {', '.join(map(str, workers[:-1]))} and {workers[-1]}"
 
 
+def counted(number: int, what: str) -> str:
+    """`1 item`, `2,000 items`."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
 def usage_error(message: str) -> Exception:
     """An error that IPython shows as one line, without a traceback."""
     from IPython.core.error import UsageError
@@ -97,12 +155,13 @@ def usage_error(message: str) -> Exception:
     return UsageError(message)
 
 
-def interruption(stopped: Sequence[int], abandoned: Sequence[int]) -> KeyboardInterrupt:
+def interruption(stopped: Sequence[int], abandoned: Sequence[int], kept: str = "") -> KeyboardInterrupt:
     """The KeyboardInterrupt of a cell whose workers have been stopped; it shows itself without our own frames."""
     reacted = [worker for worker in stopped if worker not in abandoned]
     parts = [f"{named(reacted)} stopped"] if reacted else []
     if abandoned:
         parts.append(f"{named(abandoned)} did not react and {'was' if len(abandoned) == 1 else 'were'} {_LEFT_BEHIND}")
+    parts += [kept] if kept else []
     text = "; ".join(parts) or "all workers had already ended"
     error = KeyboardInterrupt(text)
     error._render_traceback_ = lambda: [f"KeyboardInterrupt: {text}"]
@@ -131,6 +190,8 @@ def failure_of(worker: int, outcome: dict[str, Any], original: BaseException | N
     kind, text = _MAKERS.get(outcome["kind"], _MAKERS["failed"])
     if outcome["type"] == "SystemExit":
         text = "the cell called exit ({message}); the kernel goes on"
+    elif outcome["kind"] == "interrupted" and outcome["message"] == _AN_ITEM_FAILED:
+        text = "{message}"
     message = text.format(message=outcome["message"] or outcome["kind"], type=outcome["type"])
     if outcome["abandoned"]:
         message += f"; it did not react and was {_LEFT_BEHIND}"
@@ -150,7 +211,7 @@ def shown_traceback(outcome: dict[str, Any], error: Exception) -> str:
     return f"{above}\n{end}" if above else end
 
 
-_SHOWN = (WorkersFailed, CellSyntaxError)
+_SHOWN = (WorkersFailed, ItemsFailed, CellSyntaxError)
 
 
 def install(shell: "InteractiveShell") -> None:

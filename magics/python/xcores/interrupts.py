@@ -19,6 +19,9 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.requested = False
+        self.raises = False
+        """An interrupt raises as ever: while code of the user runs, which may never come to an end."""
+        self._expired = False
         self._before: Any = None
 
     def __enter__(self) -> "Interrupts":
@@ -28,7 +31,24 @@ class Interrupts:
         return self
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.requested = True
+        # A signal of our own says that the time is over.
+        self.requested = self.requested or not self._expired
+        if self.raises:
+            raise KeyboardInterrupt
+
+    @property
+    def is_over(self) -> bool:
+        """No more of the user's code is to be run."""
+        return self.requested or self._expired
+
+    def expire(self) -> None:
+        """The time is over: end the code of the user, if that is under way.
+
+        *Thread*: any.
+        """
+        self._expired = True
+        if self.raises and self._before is not None:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     def __exit__(self, *_: object) -> None:
         if self._before is not None:

@@ -1,19 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The cell magics `%%threads`, `%%subinterp` and `%%procs`: one mechanism, three names."""
+"""The cell magics `%%threads`, `%%subinterp` and `%%procs`: one mechanism, three names. And `%xcores` beside them."""
 
-import argparse
-import keyword
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import UsageError
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic_arguments import magic_arguments
 
-from xcores import _engine
-from xcores.display import Show
-from xcores.errors import usage_error
-from xcores.runner import Options, run_cell
+from xcores import control
+from xcores.options import ARGUMENTS, SHARED, forget_configuration, parsed
+from xcores.runner import run_cell
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -44,6 +39,10 @@ _COMMON = """
     semicolon. Below the cell appear what the workers print, a table of where the time went, and a picture of who ran
     where.
 
+    With `--map ITEMS` the workers share the items out among themselves, a few at a time, and the cell runs once for each.
+    What it assigns for one item is still there for the next one of the same worker, so that what is dear can be made
+    once: `if "model" not in globals(): model = load()`. The results are those of the items, in their order.
+
     Arrays and memoryviews arrive as read-only views of the notebook's data where that saves a copy.
     `-o NAME` sets NAME also when workers fail: where a result is missing, its place holds the exception.
     If workers fail the cell raises an ExceptionGroup of their exceptions, after all have ended.
@@ -61,84 +60,16 @@ _COMMON = """
     """
 
 
-def _worker_count(text: str) -> int:
-    try:
-        count = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"at least 1 worker is needed, not {count}")
-    limit = _engine.worker_limit
-    if count > limit:
-        raise argparse.ArgumentTypeError(
-            f"at most {limit} workers, not {count}: each is a thread, an interpreter or a process with its own memory, "
-            f"and more than the {len(_engine.usable_cores())} cores here do not make pure computing faster")
-    return count
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
-    if not (seconds > 0 and math.isfinite(seconds)):
-        raise argparse.ArgumentTypeError(f"the time limit must be more than 0 seconds, not {text}")
-    return seconds
-
-
-def _sampling_rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of samples per second") from None
-    if rate != 0 and not 10 <= rate <= 10_000:
-        raise argparse.ArgumentTypeError(f"the rate must be 0 (off) or from 10 to 10000 samples per second, not {text}")
-    return rate
-
-
-def _variable(text: str) -> str:
-    if not text.isidentifier() or keyword.iskeyword(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a name for a variable")
-    return text
-
-
-_ARGUMENTS = (
-    argument("count", metavar="N", nargs="?", type=_worker_count,
-             help="How many workers; as many as there are cores if not given."),
-    argument("-n", "--workers", metavar="N", type=_worker_count, help="The same as the plain N."),
-    argument("-o", "--out", metavar="NAME", type=_variable,
-             help="Put the results into this variable: a list, in worker order."),
-    argument("--timeout", metavar="SECONDS", type=_seconds, help="Stop the workers that run longer than this."),
-    argument("--sample", metavar="HZ", type=_sampling_rate, default=1000.0,
-             help="How often to look at the workers, per second: 10 to 10000; 1000 if not given; 0 not at all."),
-    argument("--no-plot", action="store_true", help="Do not draw the picture."),
-    argument("--quiet", action="store_true",
-             help="Show neither table nor picture: only what workers print, and errors."),
-)
-
-
-def _options(magic: Callable[..., None], kind: str, line: str) -> Options:
-    try:
-        given = parse_argstring(magic, line)
-    except UsageError as error:
-        raise usage_error(f"%%{kind}: {error}. See %%{kind}? for help.") from None
-    if given.count and given.workers and given.count != given.workers:
-        raise usage_error(f"%%{kind}: the number of workers is given twice, as {given.count} and as {given.workers}.")
-    show = Show.NOTHING if given.quiet else Show.TABLE if given.no_plot else Show.TABLE_AND_PICTURE
-    workers = given.count or given.workers or len(_engine.usable_cores())
-    return Options(kind, workers, given.out, given.timeout, show, given.sample)
-
-
-def _magic(shell: "InteractiveShell", kind: str) -> Callable[[str, str], None]:
-    def magic(line: str, cell: str) -> None:
+def _magic(shell: "InteractiveShell", kind: str) -> Callable[[str, str], Any]:
+    def magic(line: str, cell: str) -> Any:
         # Frames with this mark are left out where IPython shows a traceback.
         __tracebackhide__ = True
-        run_cell(shell, _options(magic, kind, line), cell)
+        return run_cell(shell, parsed(magic, kind, line), cell)
 
     magic.__name__ = magic.__qualname__ = kind
     magic.__doc__ = _ABOUT[kind] + _COMMON.replace("{kind}", kind)
     decorated: Any = magic
-    for decorate in reversed(_ARGUMENTS):
+    for decorate in reversed((*ARGUMENTS, SHARED) if kind == "threads" else ARGUMENTS):
         decorated = decorate(decorated)
     return magic_arguments(f"%{kind}")(decorated)
 
@@ -146,8 +77,11 @@ def _magic(shell: "InteractiveShell", kind: str) -> Callable[[str, str], None]:
 def register(shell: "InteractiveShell") -> None:
     for kind in _ABOUT:
         shell.register_magic_function(_magic(shell, kind), "cell", kind)
+    shell.register_magic_function(control.magic(shell), "line", control.NAME)
 
 
 def unregister(shell: "InteractiveShell") -> None:
     for kind in _ABOUT:
         shell.magics_manager.magics["cell"].pop(kind, None)
+    shell.magics_manager.magics["line"].pop(control.NAME, None)
+    forget_configuration()

@@ -4,6 +4,7 @@
 #include <array>
 
 #include <xcores/cpython/buffers.hpp>
+#include <xcores/cpython/item_functions.hpp>
 
 namespace xcores::cpython {
 namespace {
@@ -56,7 +57,9 @@ void worker_code::prepare(const run::task& what) {
     const auto buffers = checked(PyTuple_New(static_cast<Py_ssize_t>(input.buffers.size())));
     for (std::size_t i = 0; i < input.buffers.size(); ++i)
         PyTuple_SET_ITEM(buffers.get(), static_cast<Py_ssize_t>(i), view_of(input.buffers[i]).release());
-    job_ = checked(PyObject_CallFunction(prepare_.get(), "OOii", data.get(), buffers.get(), what.index, what.workers));
+    const auto feed = what.items ? item_functions(what.items) : object(Py_NewRef(Py_None));
+    job_ = checked(PyObject_CallFunction(prepare_.get(), "OOiiO", data.get(), buffers.get(), what.index, what.workers,
+                                         feed.get()));
 }
 
 void worker_code::execute() noexcept {

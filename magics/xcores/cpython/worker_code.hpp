@@ -26,9 +26,11 @@ public:
                              ///< raised is kept for collect()
     run::reply collect() noexcept;
 
+    /// What collect() of `_worker.py` gives, a tuple, as a value.
+    static run::reply reply_from(PyObject* collected);
+
 private:
     explicit worker_code(object module);
-    run::reply reply_from(PyObject* collected);
     object prepare_;
     object execute_;
     object collect_;

@@ -27,6 +27,10 @@ std::shared_ptr<run::session> engine::start(run::plan what) {
     return run::session::start(std::move(what), pool, std::move(environment));
 }
 
+run::pool_state engine::state(model::worker_kind kind) const {
+    return pools_.at(static_cast<std::size_t>(kind))->state();
+}
+
 bool engine::shutdown(run::nanoseconds patience) {
     std::vector<std::shared_ptr<run::worker>> leaving;
     for (const auto& pool : pools_)

@@ -21,6 +21,8 @@ public:
     /// Failure: std::system_error where the system refuses.
     std::shared_ptr<run::session> start(run::plan);
 
+    run::pool_state state(model::worker_kind) const;
+
     /// Ends the idle workers. Failure: false when some did not end in time; they go on ending.
     bool shutdown(run::nanoseconds patience);
 

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <xcores/executors/item_exchange.hpp>
 #include <xcores/executors/usage_json.hpp>
 #include <xcores/executors/wire.hpp>
 #include <xcores/os/child_process.hpp>
@@ -87,6 +88,8 @@ public:
     explicit process_body(std::shared_ptr<const python_description> python) : python_(std::move(python)) {}
 
     void open() override {
+        pipes_ = {}; // of the process before, if there was one
+        dead_ = false;
         spawn();
         wire::send(socket_.get(), wire::kind::hello,
                    {{"executable", python_->executable},
@@ -107,9 +110,14 @@ public:
 
     void prepare(const run::task& what, const run::output_sink& sink) override {
         sink_ = sink;
+        items_ = what.items;
         log().clear();
+        memory().results.take(); // nobody waits for these any more
         send(wire::kind::task,
-             {{"index", what.index}, {"workers", what.workers}, {"sample_period", what.sample_period.count()}},
+             {{"index", what.index},
+              {"workers", what.workers},
+              {"sample_period", what.sample_period.count()},
+              {"items", what.items != nullptr}},
              *what.input);
         const auto answer = wait_for_message();
         if (!answer)
@@ -121,7 +129,7 @@ public:
     run::usage execute() override {
         const auto start = os::now();
         send(wire::kind::go, {});
-        auto answer = wait_for_message();
+        auto answer = wait_for_end();
         if (answer) {
             reply_ = reply_from(answer->fields);
             reply_.output = std::move(answer->content);
@@ -158,9 +166,7 @@ public:
         return process_.has_value();
     }
     bool alive() const noexcept override { return !dead_; }
-    const run::sample_log* samples() const noexcept override {
-        return shared_ ? static_cast<const run::sample_log*>(shared_->data()) : nullptr;
-    }
+    const run::sample_log* samples() const noexcept override { return shared_ ? &memory().samples : nullptr; }
     run::gil_identity gil() const override {
         return {static_cast<std::uintptr_t>(process_->id()), "process " + std::to_string(process_->id())};
     }
@@ -169,7 +175,8 @@ public:
     bool shares_process() const noexcept override { return false; }
 
 private:
-    run::sample_log& log() { return *static_cast<run::sample_log*>(shared_->data()); }
+    worker_memory& memory() const { return *static_cast<worker_memory*>(shared_->data()); }
+    run::sample_log& log() const { return memory().samples; }
 
     void spawn() {
         int ends[2];
@@ -181,7 +188,7 @@ private:
         unique_fd errors;
         pipes_[0].open(output);
         pipes_[1].open(errors);
-        shared_.emplace(os::shared_memory::create(sizeof(run::sample_log)));
+        shared_.emplace(os::shared_memory::create(sizeof(worker_memory)));
         const auto log_fd = high(unique_fd(::fcntl(shared_->fd(), F_DUPFD_CLOEXEC, 0)));
         process_.emplace(python_->program, std::vector<std::string>{std::to_string(::getpid())},
                          std::vector<std::pair<int, int>>{
@@ -189,12 +196,33 @@ private:
     }
 
     void send(wire::kind what, const nlohmann::json& fields, const run::payload& content = {}) {
+        send_or_gone([&] { wire::send(socket_.get(), what, fields, content); });
+    }
+
+    template <typename Sending>
+    void send_or_gone(Sending&& sending) {
         try {
-            wire::send(socket_.get(), what, fields, content);
+            sending();
         } catch (const std::system_error& error) {
             if (error.code().value() != EPIPE && error.code().value() != ECONNRESET)
                 throw;
             // It is gone: the wait for its answer will say how.
+        }
+    }
+
+    /// Hands out items until there is another message, or nothing.
+    std::optional<wire::message> wait_for_end() {
+        for (;;) {
+            auto message = wait_for_message();
+            const bool more = message && (message->what == wire::kind::next || message->what == wire::kind::results);
+            if (items_)
+                accept_results(*items_, memory().results, more ? std::move(*message) : wire::message{});
+            if (!more)
+                return message;
+            if (message->what == wire::kind::results)
+                send(wire::kind::taken, {});
+            else
+                send_or_gone([&] { send_items(socket_.get(), items_->take()); });
         }
     }
 
@@ -242,6 +270,7 @@ private:
     std::array<output_pipe, 2> pipes_;
     run::output_sink sink_;
     run::reply reply_;
+    std::shared_ptr<run::item_feed> items_;
     model::outcome ending_;
     std::int64_t thread_id_ = 0;
     bool dead_ = false;

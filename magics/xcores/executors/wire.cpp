@@ -74,7 +74,7 @@ std::optional<message> receive(int socket) {
     header head{};
     if (!receive_all(socket, &head, sizeof head))
         return std::nullopt;
-    if (head.what > static_cast<std::uint32_t>(kind::close))
+    if (head.what > static_cast<std::uint32_t>(kind::taken))
         throw std::runtime_error("a worker process sent something that is not a message");
     message got;
     got.what = static_cast<kind>(head.what);

@@ -20,6 +20,10 @@ enum class kind : std::uint32_t {
     go,       ///< to it: execute now
     done,     ///< from it, with the output
     close,    ///< to it: end
+    next,     ///< from it, while it executes: wants items; those it had are done
+    items,    ///< to it: some; none: it is over
+    results,  ///< from it, while it executes: what fits no outbox, after all that is there
+    taken,    ///< to it: they have been
 };
 
 struct message {

@@ -16,6 +16,7 @@
 #include <xcores/cpython/gil_probe.hpp>
 #include <xcores/cpython/thread_state.hpp>
 #include <xcores/cpython/worker_code.hpp>
+#include <xcores/executors/item_exchange.hpp>
 #include <xcores/executors/measured.hpp>
 #include <xcores/executors/usage_json.hpp>
 #include <xcores/executors/wire.hpp>
@@ -145,7 +146,7 @@ void forget_interrupts() {
 class worker {
 public:
     explicit worker(const nlohmann::json& hello)
-        : memory_(os::shared_memory::map(os::unique_fd(log_fd), sizeof(run::sample_log))) {
+        : memory_(os::shared_memory::map(os::unique_fd(log_fd), sizeof(executors::worker_memory))) {
         block_interrupts(true);
         configuration().start(hello);
         code_.emplace(cpython::worker_code::from_source(hello.at("worker_source"), "procs", &write_));
@@ -177,7 +178,10 @@ private:
         forget_interrupts();
         run::task what{message.fields.at("index"), message.fields.at("workers"),
                        std::make_shared<const run::payload>(std::move(message.content)),
-                       run::nanoseconds{message.fields.at("sample_period").get<std::int64_t>()}};
+                       run::nanoseconds{message.fields.at("sample_period").get<std::int64_t>()},
+                       message.fields.at("items").get<bool>()
+                           ? std::make_shared<executors::remote_feed>(socket_fd, shared().results)
+                           : nullptr};
         period_ = what.sample_period;
         try {
             const cpython::attached inside(state_);
@@ -194,7 +198,7 @@ private:
         std::optional<run::sampler> sampler;
         if (period_ > run::nanoseconds{0}) {
             sampler.emplace(period_);
-            sampler->add(*probe_, *static_cast<run::sample_log*>(memory_.data()));
+            sampler->add(*probe_, shared().samples);
         }
         auto used = executors::measured(*probe_, [this] {
             const cpython::attached inside(state_);
@@ -217,6 +221,8 @@ private:
         writer_.flush();
         executors::wire::send(socket_fd, kind::done, executors::to_fields(used, answer), answer.output);
     }
+
+    executors::worker_memory& shared() const { return *static_cast<executors::worker_memory*>(memory_.data()); }
 
     os::shared_memory memory_;
     line_writer writer_;

@@ -50,8 +50,10 @@ std::string platform() {
     return std::string(names.sysname) + " " + names.release + " " + names.machine;
 }
 
-std::optional<std::int64_t> resident_bytes() noexcept {
-    const unique_fd file(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
+namespace {
+
+std::optional<std::int64_t> resident_bytes_in(const char* path) noexcept {
+    const unique_fd file(::open(path, O_RDONLY | O_CLOEXEC));
     char text[96];
     const auto size = file ? ::read(file.get(), text, sizeof text - 1) : -1;
     if (size <= 0)
@@ -62,6 +64,18 @@ std::optional<std::int64_t> resident_bytes() noexcept {
     if (std::sscanf(text, "%lld %lld", &total, &resident) != 2)
         return std::nullopt;
     return resident * sysconf(_SC_PAGESIZE);
+}
+
+} // namespace
+
+std::optional<std::int64_t> resident_bytes() noexcept {
+    return resident_bytes_in("/proc/self/statm");
+}
+
+std::optional<std::int64_t> resident_bytes_of(std::int64_t process) noexcept {
+    char path[40];
+    std::snprintf(path, sizeof path, "/proc/%lld/statm", static_cast<long long>(process));
+    return resident_bytes_in(path);
 }
 
 } // namespace xcores::os

@@ -12,5 +12,6 @@ std::vector<int> usable_cores();                       ///< the cores this proce
 std::string cpu_model();                               ///< as the system names it; empty when unknown
 std::string platform();                                ///< "Linux 6.1 x86_64"
 std::optional<std::int64_t> resident_bytes() noexcept; ///< resident memory of this process
+std::optional<std::int64_t> resident_bytes_of(std::int64_t process) noexcept;
 
 } // namespace xcores::os

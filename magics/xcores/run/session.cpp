@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 
 #include <xcores/os/clock.hpp>
 #include <xcores/os/machine.hpp>
@@ -29,18 +30,29 @@ std::shared_ptr<session> session::start(plan what, std::shared_ptr<pool> workers
     auto& self = *made;
     if (self.plan_.sample_period > nanoseconds{0} && !self.slots_.empty())
         self.sampler_ = std::make_unique<sampler>(self.plan_.sample_period);
-    auto taken = self.pool_->acquire(static_cast<int>(self.slots_.size()));
-    for (std::size_t i = 0; i < taken.size(); ++i) {
-        auto& slot = self.slots_[i];
-        slot.by = taken[i];
-        slot.cold = !taken[i]->opened;
-        slot.record.index = static_cast<int>(i);
-    }
-    if (std::ranges::any_of(self.slots_, [](const slot& one) { return one.cold && one.by->body().shares_process(); }))
-        self.memory_before_ = os::resident_bytes();
-    for (std::size_t i = 0; i < taken.size(); ++i)
-        taken[i]->give([made, i](worker& by) { made->work(static_cast<int>(i), by); });
+    if (self.plan_.items)
+        self.plan_.items->when_hungry([weak = made->weak_from_this()] {
+            if (const auto kept = weak.lock())
+                kept->event_.notify();
+        });
+    if (self.plan_.fresh)
+        self.pool_->retire_idle();
+    const auto count = static_cast<int>(self.slots_.size());
+    self.occupy(self.plan_.keep ? self.pool_->acquire_kept(count) : self.pool_->acquire(count));
+    for (std::size_t i = 0; i < self.slots_.size(); ++i)
+        self.slots_[i].by->give([made, i](worker& by) { made->work(static_cast<int>(i), by); });
     return made;
+}
+
+void session::occupy(std::vector<std::shared_ptr<worker>> taken) {
+    for (std::size_t i = 0; i < taken.size(); ++i) {
+        auto& one = slots_[i];
+        one.by = std::move(taken[i]);
+        one.cold = !one.by->opened;
+        one.record.index = static_cast<int>(i);
+    }
+    if (std::ranges::any_of(slots_, [](const slot& one) { return one.cold && one.by->body().shares_process(); }))
+        memory_before_ = os::resident_bytes();
 }
 
 nanoseconds session::since_start() const {
@@ -73,21 +85,42 @@ void session::work(int index, worker& by) noexcept {
         else if (ready)
             one.now = one.now == phase::ended ? phase::ended : phase::executing;
     }
-    if (ready && !stopping) {
+    if (ready && !stopping)
+        answer = run_to_end(one, index, by);
+    end(one, index, by, std::move(answer));
+}
+
+reply session::run_to_end(slot& one, int index, worker& by) {
+    for (;;) {
         auto used = by.body().execute();
         const auto run_end = since_start();
         mark(one, phase::sending);
-        answer = by.body().collect();
+        auto answer = by.body().collect();
         const auto sent = since_start();
-        const std::lock_guard lock(mutex_);
-        if (one.now != phase::ended) {
-            one.used = std::move(used);
-            if (one.used.run)
-                one.record.run = relative(*one.used.run, start_);
-            one.record.transfer_out = model::interval{one.record.run ? one.record.run->end : run_end, sent};
+        {
+            const std::lock_guard lock(mutex_);
+            if (one.now != phase::ended) {
+                keep_usage(one, std::move(used));
+                one.record.transfer_out = model::interval{one.record.run ? one.record.run->end : run_end, sent};
+            }
         }
+        if (!plan_.items || by.body().alive() || !replace(one, index, by, answer.how))
+            return answer;
     }
-    end(one, index, by, std::move(answer));
+}
+
+void session::keep_usage(slot& one, usage used) {
+    const auto before = one.record.run;
+    one.used = std::move(used);
+    if (one.used.run)
+        one.record.run = relative(*one.used.run, start_);
+    if (before && one.record.run) {
+        // It has been replaced: only half of these are known.
+        one.record.run->start = before->start;
+        const auto memory = one.used.memory_bytes;
+        one.used = {};
+        one.used.memory_bytes = memory;
+    }
 }
 
 // Start-up and transfer in, each timed.
@@ -109,15 +142,26 @@ bool session::receive(slot& one, int index, worker& by) {
         if (one.now == phase::ended)
             return false;
         one.now = phase::receiving;
-        one.record.process_id = body.process_id();
-        one.record.native_thread_id = body.native_thread_id();
-        one.gil = body.gil();
+        identify(one, body);
         if (auto* what = body.thread_probe(); what && sampler_) {
             one.log = std::make_unique<sample_log>();
             sampler_->add(*what, *one.log);
             one.registered = true;
         }
     }
+    prepare(index, by);
+    const std::lock_guard lock(mutex_);
+    one.record.transfer_in = model::interval{begin, since_start()};
+    return true;
+}
+
+void session::identify(slot& one, const worker_body& body) {
+    one.record.process_id = body.process_id();
+    one.record.native_thread_id = body.native_thread_id();
+    one.gil = body.gil();
+}
+
+void session::prepare(int index, worker& by) {
     const std::weak_ptr<session> self = weak_from_this();
     const auto sink = [self, index](stream from, std::string_view text) {
         const auto kept = self.lock();
@@ -128,12 +172,9 @@ bool session::receive(slot& one, int index, worker& by) {
         if (kept->output_.size() == 1)
             kept->event_.notify();
     };
-    const task what{index, static_cast<int>(slots_.size()), plan_.inputs[static_cast<std::size_t>(index)],
-                    plan_.sample_period};
-    body.prepare(what, sink);
-    const std::lock_guard lock(mutex_);
-    one.record.transfer_in = model::interval{begin, since_start()};
-    return true;
+    by.body().prepare({index, static_cast<int>(slots_.size()), plan_.inputs[static_cast<std::size_t>(index)],
+                       plan_.sample_period, make_feed(index)},
+                      sink);
 }
 
 void session::arrive() {
@@ -157,13 +198,19 @@ void session::attribute_memory() {
 }
 
 model::outcome session::stopped(std::string message) const {
-    const bool timeout = stopping_ == stop_reason::timeout;
-    return {timeout ? model::outcome_kind::timed_out : model::outcome_kind::interrupted,
-            {},
-            std::move(message),
-            {},
-            {},
-            false};
+    model::outcome how{model::outcome_kind::interrupted, {}, std::move(message), {}, {}, false};
+    explain(how);
+    return how;
+}
+
+/// An interrupt was ours: it says why.
+void session::explain(model::outcome& how) const {
+    if (how.kind != model::outcome_kind::interrupted)
+        return;
+    if (stopping_ == stop_reason::timeout)
+        how.kind = model::outcome_kind::timed_out;
+    else if (stopping_ == stop_reason::failure)
+        how.message = "stopped because an item failed";
 }
 
 void session::end(slot& one, int, worker& by, reply answer) {
@@ -181,16 +228,22 @@ void session::end(slot& one, int, worker& by, reply answer) {
     const bool by_force = answer.how.kind == crashed && force_at_ && os::now() >= *force_at_;
     if (stopping_ != stop_reason::none && by_force)
         answer.how = stopped("it did not stop when asked and was killed");
-    else if (stopping_ == stop_reason::timeout && answer.how.kind == interrupted)
-        answer.how.kind = timed_out;
+    explain(answer.how);
+    lose_item(one, answer.how);
     one.record.how = std::move(answer.how);
     one.record.result = std::move(answer.summary);
     one.output = std::make_shared<const payload>(std::move(answer.output));
     one.now = phase::ended;
-    if (--unfinished_ == 0) {
-        finished_at_ = since_start();
-        event_.notify();
-    }
+    count_end();
+}
+
+void session::count_end() {
+    if (--unfinished_ > 0)
+        return;
+    finished_at_ = since_start();
+    if (plan_.items)
+        plan_.items->close(); // nobody is left to take any
+    event_.notify();
 }
 
 // Ends the sampling of a worker and keeps what was seen.
@@ -198,22 +251,27 @@ void session::close(slot& one) noexcept {
     if (one.registered)
         sampler_->remove(*one.by->body().thread_probe());
     one.registered = false;
-    if (one.log)
-        one.spans = one.log->spans(start_);
-    else if (const auto* log = one.by->body().samples(); log && plan_.sample_period > nanoseconds{0})
-        one.spans = log->spans(start_);
+    const auto* log = one.log ? one.log.get() : one.by->body().samples();
+    if (log && plan_.sample_period > nanoseconds{0})
+        std::ranges::move(log->spans(start_), std::back_inserter(one.spans));
     one.log.reset();
 }
 
 void session::stop(stop_reason reason) {
+    stop_others(reason, nullptr);
+}
+
+void session::stop_others(stop_reason reason, const slot* caller) {
     const std::lock_guard lock(mutex_);
     if (stopping_ != stop_reason::none || unfinished_ == 0)
         return;
     stopping_ = reason;
     force_at_ = os::now() + plan_.grace;
     gate_.open();
+    if (plan_.items)
+        plan_.items->close();
     for (const auto& one : slots_)
-        if (one.now < phase::leaving)
+        if (&one != caller && one.now < phase::leaving && !one.reopening)
             one.by->body().interrupt();
 }
 
@@ -224,9 +282,9 @@ void session::abandon(slot& one) {
         one.record.run = model::interval{one.record.transfer_in->end, since_start()};
     one.record.how = stopped("it did not stop when asked");
     one.record.how.abandoned = true;
+    lose_item(one, one.record.how);
     one.now = phase::ended;
-    if (--unfinished_ == 0)
-        finished_at_ = since_start();
+    count_end();
 }
 
 void session::enforce_limits() {
@@ -237,7 +295,7 @@ void session::enforce_limits() {
     if (!force_at_ || time < *force_at_)
         return;
     for (auto& one : slots_)
-        if (one.now < phase::leaving && !one.by->body().terminate())
+        if (one.now < phase::leaving && !one.reopening && !one.by->body().terminate())
             abandon(one);
 }
 
@@ -250,6 +308,8 @@ session::wake session::wait(nanoseconds time) {
             const std::lock_guard lock(mutex_);
             if (unfinished_ == 0)
                 return wake::finished;
+            if (plan_.items && plan_.items->wanted() > 0)
+                return wake::hungry;
             const auto current = os::now();
             if (!output_.empty() && current >= output_told_at_ + output_pause) {
                 output_told_at_ = current;
@@ -277,86 +337,6 @@ std::vector<output_chunk> session::take_output() {
 std::shared_ptr<const payload> session::output(int worker) const {
     const std::lock_guard lock(mutex_);
     return slots_.at(static_cast<std::size_t>(worker)).output;
-}
-
-model::report session::report(detail how_much) const {
-    constexpr std::size_t recent_spans = 200;
-    model::report result;
-    const std::lock_guard lock(mutex_);
-    result.kind = plan_.kind;
-    result.environment = environment_;
-    result.wall = finished_at_;
-    result.elapsed = finished_at_.value_or(since_start());
-    for (const auto& one : slots_) {
-        auto record = one.record;
-        const auto& body = one.by->body();
-        record.cpu = one.used.cpu;
-        record.queue_wait = one.used.queue_wait;
-        record.voluntary_switches = one.used.voluntary_switches;
-        record.involuntary_switches = one.used.involuntary_switches;
-        record.minor_faults = one.used.minor_faults;
-        record.major_faults = one.used.major_faults;
-        record.migrations = one.used.migrations;
-        record.memory_bytes = body.shares_process() ? one.by->memory_bytes : one.used.memory_bytes;
-        record.spans = one.spans;
-        if (one.now == phase::executing && !record.run && record.transfer_in)
-            record.run = model::interval{record.transfer_in->end, since_start()};
-        const auto* log = one.log ? one.log.get() : body.samples();
-        if (one.now < phase::leaving && log)
-            record.spans = log->spans(start_, how_much == detail::recent ? recent_spans : sample_log::capacity);
-        result.workers.push_back(std::move(record));
-    }
-    fill_gils(result);
-    fill_sampling(result);
-    return result;
-}
-
-void session::fill_gils(model::report& result) const {
-    struct counted {
-        std::uintptr_t identity;
-        std::optional<std::uint64_t> before;
-        std::optional<std::uint64_t> after;
-    };
-    std::vector<counted> seen;
-    for (std::size_t i = 0; i < slots_.size(); ++i) {
-        const auto& [identity, name] = slots_[i].gil;
-        if (identity == 0)
-            continue;
-        auto found = std::ranges::find(seen, identity, &counted::identity);
-        if (found == seen.end()) {
-            result.gils.push_back({name, {}, std::nullopt});
-            found = seen.insert(seen.end(), {identity, std::nullopt, std::nullopt});
-        }
-        const auto& used = slots_[i].used;
-        if (used.handovers_before)
-            found->before = std::min(found->before.value_or(*used.handovers_before), *used.handovers_before);
-        if (used.handovers_after)
-            found->after = std::max(found->after.value_or(*used.handovers_after), *used.handovers_after);
-        auto& gil = result.gils[static_cast<std::size_t>(found - seen.begin())];
-        gil.workers.push_back(static_cast<int>(i));
-        if (found->before && found->after)
-            gil.handovers = static_cast<std::int64_t>(*found->after - *found->before);
-    }
-}
-
-void session::fill_sampling(model::report& result) const {
-    if (!sampler_)
-        return;
-    auto total = sampler_->record();
-    bool own = false;
-    for (const auto& one : slots_) {
-        const auto& theirs = one.used.sampling;
-        if (!theirs)
-            continue;
-        if (!std::exchange(own, true))
-            total = {plan_.sample_period, std::nullopt, 0, 0, {}, std::nullopt};
-        total.ticks = std::max(total.ticks, theirs->ticks);
-        total.widest_period = std::max(total.widest_period, theirs->widest_period);
-        total.missed += theirs->missed;
-        total.cost += theirs->cost;
-        total.latest = std::max(total.latest, theirs->latest);
-    }
-    result.sampling = total;
 }
 
 } // namespace xcores::run

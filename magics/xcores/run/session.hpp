@@ -11,6 +11,7 @@
 #include <xcores/model/report.hpp>
 #include <xcores/os/event.hpp>
 #include <xcores/run/gate.hpp>
+#include <xcores/run/item_queue.hpp>
 #include <xcores/run/sampler.hpp>
 #include <xcores/run/worker.hpp>
 
@@ -24,9 +25,12 @@ struct plan {
     nanoseconds sample_period = std::chrono::milliseconds{1}; ///< zero: not sampled
     /// How long a worker that was asked to stop may take before it is ended by force or left behind.
     nanoseconds grace = std::chrono::milliseconds{400};
+    std::shared_ptr<item_queue> items; ///< the cell runs once for each of these; null: once a worker
+    bool fresh = false;                ///< on new workers; the idle ones are retired
+    bool keep = false;                 ///< on the same workers, in the same order, as the last run that said so
 };
 
-enum class stop_reason : std::uint8_t { none, interrupt, timeout };
+enum class stop_reason : std::uint8_t { none, interrupt, timeout, failure };
 
 struct output_chunk {
     int worker = 0;
@@ -44,9 +48,9 @@ class session : public std::enable_shared_from_this<session> {
 public:
     static std::shared_ptr<session> start(plan, std::shared_ptr<pool>, model::environment_record);
 
-    enum class wake { finished, output, timed_out, signalled };
-    /// Returns when all is over, when there is new output (not more often than every 50 ms), when a signal was handled
-    /// on the calling thread, or after `time`.
+    enum class wake { finished, output, hungry, timed_out, signalled };
+    /// Returns when all is over, when there is new output (not more often than every 50 ms), when more items are
+    /// wanted, when a signal was handled on the calling thread, or after `time`.
     wake wait(nanoseconds time);
 
     std::vector<output_chunk> take_output();
@@ -56,6 +60,9 @@ public:
 
     enum class detail { whole, recent };
     model::report report(detail = detail::whole) const;
+
+    /// Of a mapped cell; else null.
+    const std::shared_ptr<item_queue>& items() const noexcept { return plan_.items; }
 
     /// What a worker sent back; null before it has ended and when it sent nothing.
     std::shared_ptr<const payload> output(int worker) const;
@@ -67,6 +74,7 @@ private:
         phase now = phase::waiting;
         bool cold = false;
         bool registered = false;
+        bool reopening = false; ///< its body is being replaced: nobody else may touch it
         model::worker_record record;
         gil_identity gil;
         usage used;
@@ -75,9 +83,23 @@ private:
         std::shared_ptr<const payload> output;
     };
 
+    class feed;
+
     session(plan, std::shared_ptr<pool>, model::environment_record);
+    void occupy(std::vector<std::shared_ptr<worker>>);
     void work(int index, worker&) noexcept;
     bool receive(slot&, int index, worker&);
+    void prepare(int index, worker&);
+    reply run_to_end(slot&, int index, worker&);
+    void keep_usage(slot&, usage);
+    void identify(slot&, const worker_body&);
+    std::shared_ptr<item_feed> make_feed(int index);
+    bool replace(slot&, int index, worker&, const model::outcome&);
+    bool may_reopen(slot&);
+    bool reopened(slot&, int index, worker&);
+    void lose_item(const slot&, const model::outcome&);
+    void stop_others(stop_reason, const slot* caller);
+    void count_end();
     void arrive();
     void attribute_memory();
     void end(slot&, int index, worker&, reply);
@@ -85,6 +107,8 @@ private:
     void enforce_limits();
     void abandon(slot&);
     model::outcome stopped(std::string message) const;
+    void explain(model::outcome&) const;
+    void tell_why(model::outcome&) const;
     nanoseconds since_start() const;
     void mark(slot&, phase);
     void fill_gils(model::report&) const;

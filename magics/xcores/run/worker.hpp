@@ -33,7 +33,10 @@ public:
     void retire();
     /// It did not stop when asked: it takes no more jobs, and ends by itself if ever its code returns.
     void abandon();
-    bool usable() const; ///< alive, and neither retired nor abandoned
+    bool usable() const;                                     ///< alive, and neither retired nor abandoned
+    bool left_behind() const;                                ///< abandoned, and still in the middle of something
+    bool ended() const;                                      ///< its thread is over
+    std::int64_t serial() const noexcept { return serial_; } ///< the later it was made, the higher
     bool wait_until_ended(nanoseconds time) const;
 
     /// Only for the job under way.
@@ -41,15 +44,25 @@ public:
     std::optional<std::int64_t> memory_bytes; ///< what opening it cost, for a body that shares our process
 
 private:
-    explicit worker(std::unique_ptr<worker_body> body) : body_(std::move(body)) {}
+    worker(std::unique_ptr<worker_body> body, std::int64_t serial) : body_(std::move(body)), serial_(serial) {}
     void loop() noexcept;
 
     std::unique_ptr<worker_body> body_;
+    const std::int64_t serial_;
     mutable std::mutex mutex_;
     mutable std::condition_variable changed_;
     std::deque<job> jobs_;
     bool leaving_ = false;
+    bool abandoned_ = false;
     bool ended_ = false;
+};
+
+/// What the workers of one kind are doing.
+struct pool_state {
+    int idle = 0;
+    int busy = 0;
+    int left_behind = 0;                      ///< abandoned, and still in the middle of something
+    std::optional<std::int64_t> memory_bytes; ///< of the idle ones; empty when unknown for all
 };
 
 /// The workers of one kind that wait for work.
@@ -61,13 +74,23 @@ public:
 
     /// Warm ones first, in the order in which they were made; what is missing is made (and opens with its first job).
     std::vector<std::shared_ptr<worker>> acquire(int count);
+    /// The same ones in the same places as the last time, where they are idle and alive; others in the place of the
+    /// rest.
+    std::vector<std::shared_ptr<worker>> acquire_kept(int count);
     void give_back(std::shared_ptr<worker>); ///< one that cannot be used again is retired
     std::vector<std::shared_ptr<worker>> take_all();
+    void retire_idle();
+    pool_state state() const;
 
 private:
+    std::shared_ptr<worker> take(const std::shared_ptr<worker>& wanted);
+    std::shared_ptr<worker> made();
+
     factory make_;
-    std::mutex mutex_;
-    std::vector<std::shared_ptr<worker>> idle_;
+    mutable std::mutex mutex_;
+    std::vector<std::shared_ptr<worker>> idle_; ///< by serial number
+    std::vector<std::weak_ptr<worker>> all_;
+    std::vector<std::weak_ptr<worker>> kept_;
 };
 
 } // namespace xcores::run

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <xcores/model/report.hpp>
 #include <xcores/run/payload.hpp>
@@ -14,12 +15,41 @@
 
 namespace xcores::run {
 
+/// Items of a mapped cell, numbered from `first` on.
+struct item_chunk {
+    std::int64_t first = 0;
+    std::vector<std::shared_ptr<const payload>> items;
+};
+
+struct reply {
+    model::outcome how;
+    std::string summary;
+    payload output;
+};
+
+/// One worker's end of a mapped cell.
+///
+/// - Thread: the one that executes.
+/// - GIL: take() is called without one.
+class item_feed {
+public:
+    virtual ~item_feed() = default;
+
+    /// The items to run the cell for next; those of the last chunk are done. Waits. Nothing: it is over.
+    virtual std::optional<item_chunk> take() = 0;
+    /// The same without waiting: nothing where take() would wait, an empty chunk where it is over.
+    virtual std::optional<item_chunk> try_take() = 0;
+    /// How the item with this number ended. In order.
+    virtual void done(std::int64_t index, reply) = 0;
+};
+
 /// What one worker is asked to do.
 struct task {
     int index = 0;
     int workers = 1;
     std::shared_ptr<const payload> input;
-    nanoseconds sample_period{}; ///< zero: not sampled
+    nanoseconds sample_period{};      ///< zero: not sampled
+    std::shared_ptr<item_feed> items; ///< the cell runs once for each of them; null: once
 };
 
 enum class stream : std::uint8_t { standard_output = 1, standard_error = 2 };
@@ -43,12 +73,6 @@ struct usage {
     std::optional<model::sampling_record> sampling; ///< of a sampler of its own
 };
 
-struct reply {
-    model::outcome how;
-    std::string summary;
-    payload output;
-};
-
 /// Which GIL a worker runs under: workers with the same `identity` share one.
 struct gil_identity {
     std::uintptr_t identity = 0;
@@ -61,6 +85,7 @@ struct gil_identity {
 /// three
 ///   once per task); interrupt and terminate on any other thread at any time; the rest when no task is under way.
 /// - GIL: called without any.
+/// - Lifetime: one whose code has ended by itself (`!alive()`) may be closed and opened again.
 /// - Failure: open() and prepare() throw std::exception with the reason. execute() and collect() turn everything that
 /// the user's code does
 ///   into the reply.

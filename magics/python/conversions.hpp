@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <memory>
+
+#include <pybind11/pybind11.h>
+
+#include <xcores/model/report.hpp>
+#include <xcores/run/payload.hpp>
+
+/// Values of the engine as Python sees them.
+/// GIL: attached. Failure: pybind11's exceptions, or cpython::error.
+namespace xcores::python {
+
+/// From `(data, buffers)`; the buffers are not copied.
+std::shared_ptr<const run::payload> payload_from(const pybind11::tuple&);
+
+/// As `(data, buffers)`, with views that keep their owners.
+pybind11::tuple tuple_of(const run::payload&);
+
+pybind11::dict dict_of(const model::outcome&);
+
+/// One report as Python sees it.
+struct report_view {
+    model::report value;
+};
+
+} // namespace xcores::python

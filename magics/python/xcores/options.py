@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The options of the cell magics: what they are called, what they may be, and what they mean together."""
+
+import argparse
+import keyword
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic_arguments import argument, parse_argstring
+
+from xcores import _engine
+from xcores.display import Show
+from xcores.errors import usage_error
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One cell."""
+
+    kind: str
+    workers: int
+    out: str | None = None
+    timeout: float | None = None
+    show: Show = Show.TABLE_AND_PICTURE
+    sample_hz: float = 1000.0
+    map: str | None = None
+    """An expression for the items."""
+    item: str = "item"
+    on_error: str = "stop"
+    background: bool = False
+    repeat: int = 1
+    fresh: bool = False
+    keep: bool = False
+    names: tuple[str, ...] = ()
+    """To be sent, whether the cell uses them or not."""
+    captures: bool = True
+    shared: bool = False
+
+    @property
+    def predefined(self) -> tuple[str, ...]:
+        """What differs from worker to worker, or from item to item."""
+        return ("worker", "workers", *((self.item, "index") if self.map is not None else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What `%xcores config` sets: options of all cells that do not say otherwise."""
+
+    workers: int | None = None
+    timeout: float | None = None
+    plot: bool = True
+    quiet: bool = False
+    on_error: str = "stop"
+    sample: float = 1000.0
+
+
+defaults = Defaults()
+
+
+def configure(**changes: Any) -> None:
+    global defaults
+    defaults = replace(defaults, **changes)
+
+
+def forget_configuration() -> None:
+    configure(**{one.name: one.default for one in fields(Defaults)})
+
+
+def worker_count(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"at least 1 worker is needed, not {count}")
+    limit = _engine.worker_limit
+    if count > limit:
+        raise argparse.ArgumentTypeError(
+            f"at most {limit} workers, not {count}: each is a thread, an interpreter or a process with its own memory, "
+            f"and more than the {len(_engine.usable_cores())} cores here do not make pure computing faster")
+    return count
+
+
+def seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"the time limit must be more than 0 seconds, not {text}")
+    return value
+
+
+def sampling_rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of samples per second") from None
+    if rate != 0 and not 10 <= rate <= 10_000:
+        raise argparse.ArgumentTypeError(f"the rate must be 0 (off) or from 10 to 10000 samples per second, not {text}")
+    return rate
+
+
+def _repetitions(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"a cell can be repeated 1 to 1000 times, not {text!r}")
+    return int(text)
+
+
+def _variable(text: str) -> str:
+    if not text.isidentifier() or keyword.iskeyword(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name for a variable")
+    return text
+
+
+def _variables(text: str) -> tuple[str, ...]:
+    return tuple(_variable(name.strip()) for name in text.split(","))
+
+
+def _expression(text: str) -> str:
+    # IPython leaves quotes around what was quoted to keep it together.
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1]
+    try:
+        compile(text.strip(), "--map", "eval")
+    except (SyntaxError, ValueError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a variable nor an expression; put quotes around one with spaces") from None
+    return text.strip()
+
+
+ON_ERROR = ("stop", "continue")
+
+ARGUMENTS = (
+    argument("count", metavar="N", nargs="?", type=worker_count,
+             help="How many workers; as many as there are cores if not given."),
+    argument("-n", "--workers", metavar="N", type=worker_count, help="The same as the plain N."),
+    argument("-o", "--out", metavar="NAME", type=_variable,
+             help="Put the results into this variable: a list, in the order of the workers or items. With --background: "
+                  "the job."),
+    argument("--map", metavar="ITEMS", type=_expression,
+             help="Run the cell once for each item of this variable or expression (any iterable, also an endless "
+                  "one). The cell sees `item` and `index`."),
+    argument("--as", dest="item", metavar="NAME", type=_variable, help="With --map: what the cell calls `item`."),
+    argument("--on-error", choices=ON_ERROR,
+             help="With --map: whether an item that fails stops the others. What has finished is kept."),
+    argument("--timeout", metavar="SECONDS", type=seconds, help="Stop the workers that run longer than this."),
+    argument("--repeat", metavar="R", type=_repetitions, default=1,
+             help="Run the cell so many times on the same workers and show the median and the spread of the times. The "
+                  "picture is that of the median run, the results are those of the last one."),
+    argument("--background", action="store_true",
+             help="Return at once, with a job: result(), done(), cancel(); `%%xcores jobs` lists them."),
+    argument("--fresh", action="store_true", help="Use new workers; those that wait are ended first."),
+    argument("--keep", action="store_true",
+             help="Keep each worker's names for the next cell with --keep, in which worker 0 is the same one again."),
+    argument("--in", dest="names", metavar="NAMES", type=_variables, default=(),
+             help="Send these names too: `--in a,b`. For names that the cell builds from text."),
+    argument("--no-capture", action="store_true", help="Send only what --in names, not what the cell uses."),
+    argument("--plot", action="store_true", help="Draw the picture, whatever %%xcores config says."),
+    argument("--sample", metavar="HZ", type=sampling_rate,
+             help="How often to look at the workers, per second: 10 to 10000; 1000 if not given; 0 not at all."),
+    argument("--no-plot", action="store_true", help="Do not draw the picture."),
+    argument("--quiet", action="store_true",
+             help="Show neither table nor picture: only what workers print, and errors."),
+)
+
+SHARED = argument("--shared", action="store_true",
+                  help="Run in the notebook's own globals, where threads meet: for races, and for results that are "
+                       "gathered in one place. What the cell assigns is assigned in the notebook; only `worker`, "
+                       "`workers`, `item` and `index` are each worker's own.")
+
+
+def parsed(magic: Callable[..., Any], kind: str, line: str) -> Options:
+    """*Failure*: a usage error."""
+    try:
+        given = parse_argstring(magic, line)
+    except UsageError as error:
+        raise usage_error(f"%%{kind}: {error}. See %%{kind}? for help.") from None
+    if given.count and given.workers and given.count != given.workers:
+        raise usage_error(f"%%{kind}: the number of workers is given twice, as {given.count} and as {given.workers}.")
+    if given.plot and given.no_plot:
+        raise usage_error(f"%%{kind}: --plot and --no-plot are opposites.")
+    for option, name in (("--as", given.item), ("--on-error", given.on_error)):
+        if name is not None and given.map is None:
+            raise usage_error(f"%%{kind}: {option} is for cells with --map.")
+    shared = kind == "threads" and given.shared
+    if shared and (given.keep or given.names or given.no_capture):
+        raise usage_error(f"%%{kind}: a cell that is --shared uses the notebook's names as they are: --keep, --in and "
+                          "--no-capture have no meaning there.")
+    quiet = given.quiet or (defaults.quiet and not given.plot)
+    plot = given.plot or (defaults.plot and not given.no_plot)
+    return Options(
+        kind=kind,
+        workers=given.count or given.workers or defaults.workers or len(_engine.usable_cores()),
+        out=given.out,
+        timeout=given.timeout or defaults.timeout,
+        show=Show.NOTHING if quiet else Show.TABLE_AND_PICTURE if plot else Show.TABLE,
+        sample_hz=defaults.sample if given.sample is None else given.sample,
+        map=given.map,
+        item=given.item or "item",
+        on_error=given.on_error or defaults.on_error,
+        background=given.background,
+        repeat=given.repeat,
+        fresh=given.fresh,
+        keep=given.keep,
+        names=given.names,
+        captures=not given.no_capture,
+        shared=shared,
+    )

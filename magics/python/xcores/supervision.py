@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Sees a cell through: passes its output on, keeps the view up to date, and turns its end into results."""
+
+import io
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from xcores import _engine, _transfer, _worker, output
+from xcores.display import View
+from xcores.errors import WorkersFailed, failure_of, interruption, shown_traceback, usage_error
+from xcores.interrupts import Interrupts
+from xcores.mapping import Mapping
+from xcores.options import Options
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_WAIT_SECONDS = 0.1
+"""How long an interrupt may go unnoticed."""
+_GRACE_SECONDS = 0.4
+"""How long a worker that was asked to stop may take, while the notebook waits for it."""
+_BACKGROUND_GRACE_SECONDS = 3.0
+"""And while it does not."""
+_last_report: Any = None
+
+
+def last_report() -> Any:
+    """The report of the latest run in this notebook, or None before the first."""
+    return _last_report
+
+
+class Supervision:
+    """One cell under way, `--repeat` included.
+
+    *Thread*: one; `stop` from any.
+    """
+
+    def __init__(self, shell: "InteractiveShell", options: Options, job: tuple[bytes, list[Any]],
+                 make_mapping: Callable[[], Mapping] | None, interrupts: Interrupts) -> None:
+        self.options = options
+        self.interrupts = interrupts
+        self.answers: list[Any] = []
+        self.report: Any = None
+        self._job = job
+        self._make_mapping = make_mapping
+        self._view = View(shell, options.show, patient=options.background)
+        self._lines = output.Labeller()
+        self._stopping: str | None = None
+        self._stop_lock = threading.Lock()
+        self._run: Any = None
+        self._mapping: Mapping | None = None
+
+    def start(self) -> None:
+        """*Failure*: a usage error."""
+        options = self.options
+        self._mapping = self._make_mapping and self._make_mapping()
+        try:
+            self._run = _engine.start(
+                options.kind, [self._job] * options.workers, timeout=options.timeout,
+                sample_hz=options.sample_hz, keep=options.keep,
+                grace=_BACKGROUND_GRACE_SECONDS if options.background else _GRACE_SECONDS,
+                fresh=options.fresh and self.report is None, items=self._mapping and self._mapping.queue)
+        except (RuntimeError, ValueError) as error:
+            raise usage_error(f"%%{options.kind} could not start {options.workers} workers: {error}") from None
+
+    def stop(self, reason: str) -> None:
+        """Have the workers stop."""
+        with self._stop_lock:
+            self._stopping = self._stopping or reason
+            run = self._run
+        run.stop(reason)
+
+    def to_the_end(self) -> BaseException | None:
+        """The exception that the cell ends in, if any. The run has been started."""
+        global _last_report
+        reports = []
+        while True:
+            failure = self._one_run()
+            reports.append(self.report)
+            if failure is not None or len(reports) == self.options.repeat:
+                break
+            with self._stop_lock:
+                if self._stopping is None:
+                    self.start()
+                    continue
+            break
+        if self.options.repeat > 1:
+            self.report = _engine.median_of(reports)
+        _last_report = self.report
+        self._view.finish(self.report)
+        return failure
+
+    def _one_run(self) -> BaseException | None:
+        timer = self._timer()
+        while not self._step():
+            if self.interrupts.requested and self._stopping is None:
+                self.stop("interrupt")
+        if timer is not None:
+            timer.cancel()
+        self.report = self._run.report()
+        outcomes = self.report.outcomes
+        if self._mapping is not None:
+            self._mapping.gather(self._rebuilt)
+            self.answers = self._mapping.answers()
+        else:
+            self.answers = [self._rebuilt(worker, outcome, self._run.reply(worker))
+                            for worker, outcome in enumerate(outcomes)]
+        self._lines.finish(range(self.options.workers))
+        return self._failure(outcomes)
+
+    def _timer(self) -> threading.Timer | None:
+        """The engine sees to time limits while it is waited for, which is not so while a generator makes an item."""
+        if self._mapping is None or self.options.timeout is None:
+            return None
+        run = self._run
+
+        def expire() -> None:
+            run.stop("timeout")
+            self.interrupts.expire()
+
+        timer = threading.Timer(self.options.timeout, expire)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _step(self) -> bool:
+        """Wait for a while, then show what is new. True at the end of the run."""
+        if self._mapping is not None:
+            self._mapping.feed(self.interrupts)
+        ended = self._run.wait(min(_WAIT_SECONDS, self._view.seconds_to_next()))
+        self._lines.feed(self._run.read_output())
+        if self._mapping is not None:
+            self._mapping.gather(self._rebuilt)
+        if not ended:
+            self._view.refresh(self._run)
+        return ended
+
+    def _rebuilt(self, worker: int, outcome: dict[str, Any], reply: tuple[bytes, list[memoryview]] | None) -> Any:
+        """What a worker sent back, or the exception that stands for it."""
+        if outcome["kind"] != "returned":
+            return failure_of(worker, outcome, None if reply is None else self._original(reply))
+        if reply is None:
+            return _unusable(worker, outcome, "the result was lost")
+        try:
+            return self._value(reply)
+        except Exception as error:
+            return _unusable(worker, outcome, f"the result cannot be rebuilt here: {type(error).__name__}: {error}")
+
+    def _value(self, reply: tuple[bytes, list[memoryview]]) -> Any:
+        data, buffers = reply
+        if self.options.kind == "threads":
+            return _worker.results.pop(data)
+        return _transfer.Reader(io.BytesIO(data), buffers).load()
+
+    def _original(self, reply: tuple[bytes, list[memoryview]]) -> BaseException | None:
+        """The exception of the worker itself, where it could be sent."""
+        try:
+            value = self._value(reply)
+        except Exception:
+            return None
+        return value if isinstance(value, BaseException) else None
+
+    def _failure(self, outcomes: list[dict[str, Any]]) -> BaseException | None:
+        failed = [worker for worker, outcome in enumerate(outcomes) if outcome["kind"] != "returned"]
+        mapping = self._mapping
+        if self.interrupts.requested:
+            stopped = [worker for worker in failed if outcomes[worker]["kind"] == "interrupted"]
+            abandoned = [worker for worker in stopped if outcomes[worker]["abandoned"]]
+            return interruption(stopped, abandoned, mapping.kept() if mapping else "")
+        problem = mapping and mapping.failure(timed_out=self.interrupts.is_over)
+        if (problem is not None and not _never_began(outcomes)) or not failed:
+            return problem
+        errors = {worker: self.answers[worker] if mapping is None else failure_of(worker, outcomes[worker])
+                  for worker in failed}
+        traces = {worker: shown_traceback(outcomes[worker], errors[worker]) for worker in failed}
+        return WorkersFailed.of(errors, traces, len(outcomes))
+
+
+def _never_began(outcomes: list[dict[str, Any]]) -> bool:
+    """No worker could even take in what the cell needs: that is what to tell."""
+    return all(outcome["kind"] == "failed" for outcome in outcomes)
+
+
+def _unusable(worker: int, outcome: dict[str, Any], why: str) -> Exception:
+    outcome.update(kind="failed", type="", message=why, traceback="", abandoned=False)
+    return failure_of(worker, outcome)
