@@ -15,9 +15,10 @@ import sys
 import cell
 import instrument
 import kernel
+import mapping
 from rows import Row
 
-BENCHMARKS = {"cpu": cell.cpu_bound, "instrument": instrument.instrument, "kernel": kernel.round_trips}
+BENCHMARKS = {"cpu": cell.cpu_bound, "instrument": instrument.instrument, "kernel": kernel.round_trips, "map": mapping.mapped}
 
 
 def environment() -> dict[str, object]:
