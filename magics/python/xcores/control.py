@@ -137,7 +137,9 @@ def _config(arguments: list[str]) -> None:
 def _shown(name: str, value: Any) -> str:
     if value is None:
         return f"default  ({len(_engine.usable_cores())}, as many as cores)" if name == "workers" else "default  (none)"
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 _COMMANDS: dict[str, Callable[[list[str]], None]] = {

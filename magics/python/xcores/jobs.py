@@ -47,7 +47,10 @@ class Job:
         return self._cancelled
 
     def cancel(self) -> bool:
-        """Ask the workers to stop, and return at once. False: it had already ended. What has finished is in `results`."""
+        """Ask the workers to stop, and return at once. False: it had already ended.
+
+        What has finished is in `results`.
+        """
         if self.done():
             return False
         self._cancelled = True

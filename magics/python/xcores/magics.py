@@ -39,9 +39,9 @@ _COMMON = """
     semicolon. Below the cell appear what the workers print, a table of where the time went, and a picture of who ran
     where.
 
-    With `--map ITEMS` the workers share the items out among themselves, a few at a time, and the cell runs once for each.
-    What it assigns for one item is still there for the next one of the same worker, so that what is dear can be made
-    once: `if "model" not in globals(): model = load()`. The results are those of the items, in their order.
+    With `--map ITEMS` the workers share the items out among themselves, a few at a time, and the cell runs once for
+    each. What it assigns for one item is still there for the next one of the same worker, so that what is dear can be
+    made once: `if "model" not in globals(): model = load()`. The results are those of the items, in their order.
 
     Arrays and memoryviews arrive as read-only views of the notebook's data where that saves a copy.
     `-o NAME` sets NAME also when workers fail: where a result is missing, its place holds the exception.

@@ -139,8 +139,8 @@ ARGUMENTS = (
              help="How many workers; as many as there are cores if not given."),
     argument("-n", "--workers", metavar="N", type=worker_count, help="The same as the plain N."),
     argument("-o", "--out", metavar="NAME", type=_variable,
-             help="Put the results into this variable: a list, in the order of the workers or items. With --background: "
-                  "the job."),
+             help="Put the results into this variable: a list, in the order of the workers or items. With "
+                  "--background: the job."),
     argument("--map", metavar="ITEMS", type=_expression,
              help="Run the cell once for each item of this variable or expression (any iterable, also an endless "
                   "one). The cell sees `item` and `index`."),

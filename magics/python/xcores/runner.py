@@ -34,8 +34,8 @@ def run_cell(shell: "InteractiveShell", options: Options, body: str) -> Job | No
     """Run `body` on the workers; show what they print, how they ended and where the time went.
 
     *Thread*: the main thread; with --background the rest is done on a thread of its own, and the job is returned.
-    *Failure*: usage errors before anything starts; at the end `WorkersFailed`, `ItemsFailed`, KeyboardInterrupt, or what
-    the iterable of --map raises; all results kept.
+    *Failure*: usage errors before anything starts; at the end `WorkersFailed`, `ItemsFailed`, KeyboardInterrupt, or
+    what the iterable of --map raises; all results kept.
     """
     __tracebackhide__ = True
     cell = read_cell(shell, options.kind, body, options.predefined if options.shared else ())
@@ -83,7 +83,8 @@ def _items_maker(shell: "InteractiveShell", options: Options) -> Callable[[Share
         raise usage_error(f"%%{options.kind}: --map: there is no variable `{options.map}`.")
     items = eval(compile(options.map, "<--map>", "eval"), shell.user_ns)
     if not (hasattr(items, "__iter__") or hasattr(items, "__getitem__")):
-        raise usage_error(f"%%{options.kind}: --map: `{options.map}` is of type {type_name(items)}, which has no items.")
+        raise usage_error(f"%%{options.kind}: --map: `{options.map}` is of type {type_name(items)}, which has no "
+                          "items.")
     if options.repeat > 1 and isinstance(items, Iterator):
         raise usage_error(f"%%{options.kind}: --repeat needs items that can be gone through again; `{options.map}` is "
                           f"of type {type_name(items)}, which is used up after the first time. Make it a list.")
