@@ -200,6 +200,7 @@ def test_a_time_limit_ends_a_generator_that_waits(kind, cell, shell) -> None:
         ("--map nowhere", "there is no variable `nowhere`"),
         ("--map 5", "of type int, which has no items"),
         ("--map 'x +'", "neither a variable nor an expression"),
+        ("--map range(3) --as worker", "`worker` is taken"),
         ("--as n", "--as is for cells with --map"),
         ("--on-error continue", "--on-error is for cells with --map"),
         ("--map range(3) --on-error wait", "invalid choice: 'wait'"),

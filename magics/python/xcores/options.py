@@ -186,6 +186,8 @@ def parsed(magic: Callable[..., Any], kind: str, line: str) -> Options:
     for option, name in (("--as", given.item), ("--on-error", given.on_error)):
         if name is not None and given.map is None:
             raise usage_error(f"%%{kind}: {option} is for cells with --map.")
+    if given.item in ("worker", "workers", "index"):
+        raise usage_error(f"%%{kind}: --as: `{given.item}` is taken: it is the number of the worker, of workers or items.")
     shared = kind == "threads" and given.shared
     if shared and (given.keep or given.names or given.no_capture):
         raise usage_error(f"%%{kind}: a cell that is --shared uses the notebook's names as they are: --keep, --in and "
