@@ -17,7 +17,8 @@ def job(cell, shell):
     started = []
 
     def start(kind: str, body: str, options: str = ""):
-        ran = cell(f"%%{kind} 2 --quiet --background -o job {options}\n{body}")
+        workers = "" if "-n" in options else "2"
+        ran = cell(f"%%{kind} {workers} --quiet --background -o job {options}\n{body}")
         assert ran.error is None, ran.text
         started.append(shell.user_ns["job"])
         return started[-1]
@@ -66,8 +67,9 @@ def test_a_job_maps_over_items(kind, job) -> None:
     assert job(kind, "item + 1", "--map range(500)").result(30) == list(range(1, 501))
 
 
-def test_a_failed_job_raises_in_result_and_says_so_under_its_cell(kind, job, capsys) -> None:
-    one = job(kind, "1 / worker")
+def test_a_failed_job_raises_in_result_and_says_so_under_its_cell(kind, job, gate, capsys) -> None:
+    one = job(kind, "if worker == 0:\n    open(gate).read()\n1 / worker")
+    gate()
     with pytest.raises(ExceptionGroup) as caught:
         one.result(30)
     assert [type(each) for each in caught.value.exceptions] == [ZeroDivisionError]
@@ -79,7 +81,7 @@ def test_a_job_that_is_cancelled_ends_and_keeps_what_has_finished(kind, job, cel
     fifo = tmp_path / "begun"
     os.mkfifo(fifo)
     cell(f"begun = {str(fifo)!r}")
-    one = job(kind, "if item == 3:\n    open(begun, 'w').close()\n    while True: pass\nitem", "--map range(10)")
+    one = job(kind, "if item == 3:\n    open(begun, 'w').close()\n    while True: pass\nitem", "-n 1 --map range(10)")
     fifo.open().close()
     assert one.cancel()
     with pytest.raises(concurrent.futures.CancelledError):

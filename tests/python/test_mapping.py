@@ -93,7 +93,7 @@ def test_large_items_and_results_arrive_whole(kind, cell, mapped) -> None:
 
 def test_an_endless_iterable_is_taken_from_only_as_needed(kind, cell, shell) -> None:
     cell("taken = 0\ndef endless():\n    global taken\n    while True:\n        taken += 1\n        yield taken")
-    ran = cell(f"%%{kind} 2 --quiet -o answers --map endless()\nif item == 50:\n    raise StopAsyncIteration\nitem")
+    ran = cell(f"%%{kind} 1 --quiet -o answers --map endless()\nif item == 50:\n    raise StopAsyncIteration\nitem")
     assert isinstance(ran.error, ItemsFailed)
     answers, taken = shell.user_ns["answers"], shell.user_ns["taken"]
     assert answers[0] == 1 and isinstance(answers[49], StopAsyncIteration)
@@ -114,10 +114,12 @@ def test_an_error_stops_the_rest_and_keeps_what_has_finished(kind, cell, shell) 
     assert isinstance(ran.error, ItemsFailed)
     assert [type(one) for one in ran.error.exceptions] == [ZeroDivisionError]
     answers = shell.user_ns["answers"]
-    assert isinstance(answers[3], ZeroDivisionError) and answers[0] == 1 / -3
+    assert isinstance(answers[3], ZeroDivisionError) and len(answers) < 2000
     assert "item 3, 3, in worker" in ran.text and "line 2, in <module>" in ran.text and "results kept" in ran.text
-    missing = [one for one in answers if isinstance(one, WorkerInterrupted)]
-    assert all("not begun" in str(one) or "an item failed" in str(one) for one in missing)
+    for index, one in enumerate(answers):
+        if index != 3:
+            stopped = isinstance(one, WorkerInterrupted) and ("not begun" in str(one) or "an item failed" in str(one))
+            assert stopped or one == 1 / (index - 3)
 
 
 def test_with_continue_all_others_are_done_and_the_first_errors_are_shown(kind, cell, shell) -> None:
@@ -165,7 +167,7 @@ def test_a_process_that_dies_loses_its_item_only_and_is_replaced(cell, shell) ->
 def test_an_interrupt_keeps_what_has_finished(kind, cell, shell) -> None:
     cell("import os, itertools\nnotebook = os.getpid()")
     body = "import os, signal\nif item == 40:\n    os.kill(notebook, signal.SIGINT)\n    while True: pass\nitem"
-    ran = cell(f"%%{kind} 2 --quiet -o answers --map itertools.count()\n{body}")
+    ran = cell(f"%%{kind} 1 --quiet -o answers --map itertools.count()\n{body}")
     assert isinstance(ran.error, KeyboardInterrupt) and "done, and kept" in ran.text
     answers = shell.user_ns["answers"]
     assert answers[:40] == list(range(40)) and isinstance(answers[40], WorkerInterrupted)
@@ -180,16 +182,18 @@ def test_an_interrupt_ends_a_generator_that_does_not_end(kind, cell, shell) -> N
 
 
 def test_a_time_limit_keeps_what_has_finished(kind, cell, shell) -> None:
-    ran = cell(f"%%{kind} 2 --quiet -o answers --timeout 0.3 --map range(100)\nwhile item == 20: pass\nitem")
+    cell(f"%%{kind} 1 --quiet\n1")  # the limit counts from the start, so let the worker be there
+    ran = cell(f"%%{kind} 1 --quiet -o answers --timeout 0.5 --map range(100)\nwhile item == 20: pass\nitem")
     answers = shell.user_ns["answers"]
     assert isinstance(answers[20], WorkerTimedOut) and "--timeout" in ran.text
-    assert sum(one == n for n, one in enumerate(answers)) >= 20
+    assert answers[:20] == list(range(20))
 
 
 def test_a_time_limit_ends_a_generator_that_waits(kind, cell, shell) -> None:
     read_end, write_end = os.pipe()
     cell(f"import os\ndef waiting():\n    yield 1\n    os.read({read_end}, 1)")
-    ran = cell(f"%%{kind} 2 --quiet -o answers --timeout 0.3 --map waiting()\nitem")
+    cell(f"%%{kind} 2 --quiet\n1")
+    ran = cell(f"%%{kind} 2 --quiet -o answers --timeout 0.5 --map waiting()\nitem")
     os.write(write_end, b"x")
     assert "--timeout" in ran.text and shell.user_ns["answers"] == [1]
 
