@@ -21,28 +21,42 @@
 #include <xcores/render/svg_timeline.hpp>
 #include <xcores/render/text.hpp>
 
+#include "bindings.hpp"
 #include "conversions.hpp"
 #include "item_bindings.hpp"
 
-namespace py = pybind11;
-
+namespace xcores::python {
 namespace {
 
-using namespace xcores;
-using namespace xcores::python;
 using std::chrono::nanoseconds;
-
-constexpr int worker_limit = 256;
 
 std::unique_ptr<executors::engine>& the_engine() {
     static auto* kept = new std::unique_ptr<executors::engine>; // threads left behind may outlive static destruction
     return *kept;
 }
 
+} // namespace
+
 nanoseconds seconds(double value) {
     constexpr double longest = 1e9; // seconds; more does not fit and is for ever anyway
     return std::chrono::duration_cast<nanoseconds>(std::chrono::duration<double>(std::min(value, longest)));
 }
+
+executors::engine& configured_engine() {
+    if (!the_engine())
+        throw std::runtime_error("xcores._engine.configure() has not been called");
+    return *the_engine();
+}
+
+model::worker_kind kind_named(const std::string& name) {
+    using enum model::worker_kind;
+    for (const auto kind : {threads, subinterp, procs})
+        if (name == model::name_of(kind))
+            return kind;
+    throw py::value_error("kind must be threads, subinterp or procs, not " + name);
+}
+
+namespace {
 
 /// The program of a process worker lies beside this module.
 std::string beside_this_module(const char* name) {
@@ -69,20 +83,6 @@ void configure(const std::string& worker_source) {
     if (py::hasattr(sys, "_is_gil_enabled"))
         made->environment().gil_disabled = !sys.attr("_is_gil_enabled")().cast<bool>();
     the_engine() = std::move(made);
-}
-
-executors::engine& configured_engine() {
-    if (!the_engine())
-        throw std::runtime_error("xcores._engine.configure() has not been called");
-    return *the_engine();
-}
-
-model::worker_kind kind_named(const std::string& name) {
-    using enum model::worker_kind;
-    for (const auto kind : {threads, subinterp, procs})
-        if (name == model::name_of(kind))
-            return kind;
-    throw py::value_error("kind must be threads, subinterp or procs, not " + name);
 }
 
 /// One payload for every tuple object: the same input for all workers is kept once.
@@ -260,13 +260,17 @@ void define_report(py::module_& module) {
 }
 
 } // namespace
+} // namespace xcores::python
 
-PYBIND11_MODULE(_engine, module, py::mod_gil_not_used()) {
+PYBIND11_MODULE(_engine, module, pybind11::mod_gil_not_used()) {
+    using namespace xcores;
+    using namespace xcores::python;
     module.doc() = "The xcores engine. Every call lets the GIL go while it waits or draws.";
     module.attr("worker_limit") = worker_limit;
     module.attr("version") = XCORES_VERSION;
     define_report(module);
     define_items(module);
+    define_executors(module);
     py::class_<run::session, std::shared_ptr<run::session>>(module, "Run", "One cell running on several workers.")
         .def("wait", &wait, py::arg("seconds"),
              "Waits until all workers have ended (True); or there is new output, more items are wanted, a signal came, "

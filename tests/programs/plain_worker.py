@@ -165,3 +165,44 @@ def execute(job):
 
 def collect(job):
     return (*job.ending, "" if job.result is None else repr(job.result), job.payload, [])
+
+
+# Jobs
+
+
+def begin_jobs():
+    pass
+
+
+def fail_if_bad(text):
+    if text == "bad":
+        raise ValueError(text)
+    return text
+
+
+def read(path):
+    with open(path) as pipe:
+        return pipe.read()
+
+
+def die(text):
+    hard_exit(None)
+
+
+functions = {b"echo": str, b"raise": fail_if_bad, b"read": read, b"die": die}
+
+
+def function(data, buffers):
+    return functions[bytes(data)]
+
+
+def loaded(data, buffers):
+    return ((bytes(data).decode(),),)
+
+
+def dumped(value):
+    raise TypeError(f"not a text: {value}")
+
+
+def failure(error):
+    return type(error).__name__, str(error), "", None

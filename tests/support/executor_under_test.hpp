@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <xcores/run/job.hpp>
 #include <xcores/run/session.hpp>
 
 /// What the contract suite needs of an executor: the fake one and the real ones provide it, each in its own test
@@ -35,6 +36,15 @@ executor_under_test make_executor(const std::string& name);
 
 /// The input that makes a worker run the program called so.
 std::shared_ptr<const run::payload> program(const std::string& name);
+
+/// What jobs can call, by name:
+///   echo        gives back its argument, a text
+///   raise       raises ValueError("bad") if its argument is "bad", else as echo
+///   read        waits until the named pipe whose path is its argument can be read, and gives back what it reads
+///   die         ends the process of the worker (for executors that can be terminated)
+std::shared_ptr<const run::function> job_function(const executor_under_test&, const std::string& name);
+run::payload job_input(const executor_under_test&, const std::string& argument);
+std::vector<std::string> results_of(const executor_under_test&, const run::answer&);
 
 /// Starts one worker a program.
 std::shared_ptr<run::session> start(const executor_under_test&, const std::vector<std::string>& programs,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // An executor without Python: the same programs in C++.
 #include <atomic>
+#include <fstream>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -48,6 +50,14 @@ public:
     }
 
     run::reply collect() override { return std::move(reply_); }
+    void serve(run::job_source& from, const run::serving&) override {
+        while (from.wait())
+            while (auto one = from.next()) {
+                auto given = call(*one.of->what(), one.inputs);
+                from.finish(std::move(one), std::move(given));
+            }
+    }
+    run::nanoseconds cpu_time() const noexcept override { return probe_->read().cpu; }
     void close() noexcept override {}
     void interrupt() noexcept override { interrupted_ = true; }
     bool terminate() noexcept override { return false; }
@@ -73,6 +83,26 @@ private:
             }
         }
         reply_.how.kind = model::outcome_kind::returned;
+    }
+
+    static run::answer call(const run::function& what, const std::vector<run::payload>& inputs) {
+        run::answer given;
+        given.how.kind = model::outcome_kind::returned;
+        for (const auto& input : inputs) {
+            if (what.code.data == "raise" && input.data == "bad") {
+                given.how = {model::outcome_kind::raised, "ValueError", "bad", "", std::nullopt, false};
+                break;
+            }
+            given.results.data += (what.code.data == "read" ? read_all(input.data) : input.data) + '\n';
+            ++given.done;
+        }
+        return given;
+    }
+
+    static std::string read_all(const std::string& path) {
+        std::stringstream text;
+        text << std::ifstream(path).rdbuf();
+        return text.str();
     }
 
     void run_program(const std::string& name) {
@@ -110,6 +140,23 @@ private:
 };
 
 } // namespace
+
+std::shared_ptr<const run::function> job_function(const executor_under_test&, const std::string& name) {
+    static std::atomic<std::uint64_t> numbers = 0;
+    return std::make_shared<const run::function>(run::function{++numbers, {name, {}}});
+}
+
+run::payload job_input(const executor_under_test&, const std::string& argument) {
+    return {argument, {}};
+}
+
+std::vector<std::string> results_of(const executor_under_test&, const run::answer& given) {
+    std::stringstream lines(given.results.data);
+    std::vector<std::string> texts;
+    for (std::string line; std::getline(lines, line);)
+        texts.push_back(line);
+    return texts;
+}
 
 std::vector<std::string> executor_names() {
     return {"fake"};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The real executors, in an embedded Python, with the worker half of tests/programs/plain_worker.py.
+#include <atomic>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -8,6 +9,9 @@
 #include <Python.h>
 #include <catch2/catch_session.hpp>
 
+#include <xcores/cpython/held.hpp>
+#include <xcores/cpython/job_values.hpp>
+#include <xcores/cpython/plain_value.hpp>
 #include <xcores/executors/in_process.hpp>
 #include <xcores/executors/process.hpp>
 
@@ -37,7 +41,66 @@ std::shared_ptr<run::pool> make_pool(const std::string& name) {
     return std::make_shared<run::pool>([shared] { return executors::make_process_body(shared); });
 }
 
+/// Attached to the main interpreter for a scope, from any thread.
+class in_main_interpreter {
+public:
+    in_main_interpreter() : state_(PyGILState_Ensure()) {}
+    ~in_main_interpreter() { PyGILState_Release(state_); }
+
+private:
+    PyGILState_STATE state_;
+};
+
+/// As job_values.cpp writes it; plain_worker.py reads what is inside.
+run::payload pickled(const std::string& text) {
+    run::payload made{"P", {}};
+    cpython::append_number(made.data, text.size());
+    cpython::append_number(made.data, 0);
+    made.data += text;
+    return made;
+}
+
+PyObject* plain_worker() {
+    return PyDict_GetItemString(PyImport_GetModuleDict(), "xcores._worker"); // borrowed
+}
+
 } // namespace
+
+std::shared_ptr<const run::function> job_function(const executor_under_test& executor, const std::string& name) {
+    static std::atomic<std::uint64_t> numbers = 0;
+    run::function made{++numbers, {}};
+    if (executor.kind == model::worker_kind::threads) {
+        const in_main_interpreter inside;
+        made.code.object =
+            cpython::hold(cpython::checked(PyObject_CallMethod(plain_worker(), "function", "y()", name.c_str())));
+    } else {
+        made.code = pickled(name);
+    }
+    return std::make_shared<const run::function>(std::move(made));
+}
+
+run::payload job_input(const executor_under_test& executor, const std::string& argument) {
+    if (executor.kind != model::worker_kind::threads)
+        return pickled(argument);
+    const in_main_interpreter inside;
+    run::payload made;
+    made.object = cpython::hold(cpython::checked(Py_BuildValue("(s)", argument.c_str())));
+    return made;
+}
+
+std::vector<std::string> results_of(const executor_under_test& executor, const run::answer& given) {
+    const in_main_interpreter inside;
+    std::vector<std::string> texts;
+    if (executor.kind == model::worker_kind::threads) {
+        const auto list = cpython::held(given.results.object);
+        for (Py_ssize_t i = 0; list && i < PyList_GET_SIZE(list.get()); ++i)
+            texts.push_back(cpython::text_of(PyList_GET_ITEM(list.get(), i)));
+        return texts;
+    }
+    for (cpython::value_reader reader(given.results, nullptr); !reader.at_end();)
+        texts.push_back(cpython::text_of(reader.next().get()));
+    return texts;
+}
 
 std::vector<std::string> executor_names() {
     return {"threads", "subinterp", "procs"};

@@ -2,6 +2,7 @@
 """xcores runs a notebook cell on many cores: `%%threads`, `%%subinterp` and `%%procs`.
 
 The kernel "Python (xcores)" has the magics from the start; in any other IPython `%load_ext xcores` brings them.
+Programs have the same workers as `concurrent.futures` executors: `ThreadExecutor`, `SubinterpExecutor`, `ProcessExecutor`.
 Importing this package alone needs neither IPython nor the engine.
 """
 
@@ -11,7 +12,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["last_report", "load_ipython_extension", "unload_ipython_extension"]
+    from xcores.executors import ProcessExecutor, SubinterpExecutor, ThreadExecutor
+
+__all__ = ["ProcessExecutor", "SubinterpExecutor", "ThreadExecutor", "last_report", "load_ipython_extension",
+           "unload_ipython_extension"]
+
+
+def __getattr__(name: str) -> Any:
+    if name.endswith("Executor") and name in __all__:
+        from xcores import executors
+
+        return getattr(executors, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def last_report() -> Any:

@@ -66,10 +66,10 @@ def shared_values(names: CellNames, notebook: Notebook) -> dict[str, Any]:
 
 
 class Capture:
-    """The names that a cell needs, pickled."""
+    """The names that a cell needs, or a function with the names it needs, pickled."""
 
-    def __init__(self, names: CellNames, notebook: Notebook) -> None:
-        """*Failure*: `Unsendable`."""
+    def __init__(self, names: CellNames, notebook: Notebook, function: Callable[..., Any] | None = None) -> None:
+        """`function` comes first in the pickle, before the names. *Failure*: `Unsendable`; what pickling raises."""
         self.notebook = notebook
         self.cell = names
         self.names: list[str] = []
@@ -80,6 +80,8 @@ class Capture:
         self._pickler = _pickler_type()(self._stream, self)
         self._attributes = set(names.attributes)
         self._waiting: dict[str, tuple[str | None, bool]] = {}
+        if function is not None:
+            self._pickler.dump(function)
         for name in names.needed:
             self.ask(name, None)
         for name in names.optional:
@@ -90,6 +92,7 @@ class Capture:
             self._add(name, user, optional)
         self.submodules = list(self._submodules())
         self.data = self._stream.getvalue()
+        del self._pickler  # it knows this object and keeps all that it has seen
 
     def ask(self, name: str, user: str | None, *, optional: bool = False) -> None:
         """Have `name` sent, on behalf of the function `user`."""

@@ -9,13 +9,13 @@ import itertools
 import marshal
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xcores import _engine, _items, _namespace, _transfer, _worker, jobs, output
 from xcores._transfer import type_name
 from xcores.capture import PREDEFINED, Capture, Notebook, Unsendable, shared_values, worker_input
 from xcores.cell import Cell, read_cell
+from xcores.engine import configure
 from xcores.errors import usage_error
 from xcores.interrupts import Interrupts
 from xcores.jobs import Job
@@ -109,19 +109,8 @@ def _input(options: Options, cell: Cell, notebook: Notebook,
 
 @functools.cache
 def _configure() -> None:
-    _engine.configure(worker_source())
-    atexit.register(_engine.shutdown)
+    configure()
     atexit.register(jobs.stop_all)
-
-
-def worker_source() -> str:
-    """The source of the worker's module, as text that is quick to compile: each new interpreter has to."""
-    lines = ["import marshal"]
-    for module in (_transfer, _namespace, _items, _worker):
-        path = Path(str(module.__file__))
-        code = compile(path.read_text(encoding="utf-8"), f"<{module.__name__}>", "exec", dont_inherit=True, optimize=2)
-        lines.append(f"exec(marshal.loads({marshal.dumps(code)!r}))")
-    return "\n".join(lines)
 
 
 def _labeller(shell: "InteractiveShell") -> Callable[[str], str | None]:

@@ -16,6 +16,10 @@ unsigned long xcores_gil_handovers(const void* gil) {
     return __atomic_load_n(&((const struct _gil_runtime_state*)gil)->switch_number, __ATOMIC_RELAXED);
 }
 
+int xcores_gil_is_held(const void* gil) {
+    return __atomic_load_n(&((const struct _gil_runtime_state*)gil)->locked, __ATOMIC_RELAXED) > 0;
+}
+
 int xcores_holds_gil(const PyThreadState* state) {
     return __atomic_load_n(&state->holds_gil, __ATOMIC_RELAXED);
 }

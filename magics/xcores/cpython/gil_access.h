@@ -21,6 +21,9 @@ size_t xcores_gil_size(void);
 /* How often the GIL went from one thread to another so far. Needs no GIL; the interpreter must be alive. */
 unsigned long xcores_gil_handovers(const void* gil);
 
+/* Whether any thread holds it at this moment. Needs no GIL; the interpreter must be alive. */
+int xcores_gil_is_held(const void* gil);
+
 /* Whether the thread holds its GIL at this moment. Needs no GIL; the thread state must be alive. */
 int xcores_holds_gil(const PyThreadState* state);
 

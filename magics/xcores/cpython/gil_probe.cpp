@@ -19,6 +19,10 @@ std::uint64_t gil_probe::handovers() const noexcept {
     return xcores_gil_handovers(reinterpret_cast<const void*>(gil_));
 }
 
+bool gil_probe::gil_is_held() const noexcept {
+    return xcores_gil_is_held(reinterpret_cast<const void*>(gil_)) != 0;
+}
+
 thread_state gil_probe::situation() noexcept {
     if (xcores_waits_for_gil(state_) == 1)
         return thread_state::waiting_gil;

@@ -25,6 +25,8 @@ public:
 
     std::uintptr_t gil() const noexcept { return gil_; } ///< its address: the same for workers that share it
     std::uint64_t handovers() const noexcept;
+    bool gil_is_held() const noexcept; ///< by anybody, at this moment
+    run::nanoseconds cpu_time() const noexcept { return thread_.cpu_time(); }
     std::int64_t native_thread_id() const noexcept { return thread_.native_id(); }
 
 private:

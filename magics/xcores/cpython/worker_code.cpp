@@ -32,8 +32,8 @@ model::outcome failure(std::string message) {
 } // namespace
 
 worker_code::worker_code(object module)
-    : prepare_(attribute(module.get(), "prepare")), execute_(attribute(module.get(), "execute")),
-      collect_(attribute(module.get(), "collect")) {}
+    : module_(std::move(module)), prepare_(attribute(module_.get(), "prepare")),
+      execute_(attribute(module_.get(), "execute")), collect_(attribute(module_.get(), "collect")) {}
 
 worker_code worker_code::imported() {
     return worker_code(checked(PyImport_ImportModule("xcores._worker")));
@@ -85,6 +85,11 @@ run::reply worker_code::collect() noexcept {
     }
     job_.reset();
     return answer;
+}
+
+job_code worker_code::for_jobs() {
+    checked(PyObject_CallMethod(module_.get(), "begin_jobs", nullptr));
+    return job_code(module_.get());
 }
 
 run::reply worker_code::reply_from(PyObject* collected) {

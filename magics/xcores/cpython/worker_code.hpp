@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include <xcores/cpython/job_code.hpp>
 #include <xcores/cpython/object.hpp>
 #include <xcores/cpython/output_module.hpp>
 #include <xcores/run/worker_body.hpp>
@@ -29,8 +30,12 @@ public:
     /// What collect() of `_worker.py` gives, a tuple, as a value.
     static run::reply reply_from(PyObject* collected);
 
+    /// Makes ready for the jobs of one executor. Failure: error.
+    job_code for_jobs();
+
 private:
     explicit worker_code(object module);
+    object module_;
     object prepare_;
     object execute_;
     object collect_;

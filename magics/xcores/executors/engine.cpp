@@ -20,11 +20,20 @@ engine::engine(python_description python) {
     environment_.cpu = os::cpu_model();
 }
 
-std::shared_ptr<run::session> engine::start(run::plan what) {
+model::environment_record engine::environment_now() const {
     auto environment = environment_;
     environment.cores = os::usable_cores();
+    return environment;
+}
+
+std::shared_ptr<run::session> engine::start(run::plan what) {
     const auto pool = pools_.at(static_cast<std::size_t>(what.kind));
-    return run::session::start(std::move(what), pool, std::move(environment));
+    return run::session::start(std::move(what), pool, environment_now());
+}
+
+std::shared_ptr<run::job_queue> engine::open_queue(run::queue_plan what) {
+    const auto pool = pools_.at(static_cast<std::size_t>(what.kind));
+    return run::job_queue::create(std::move(what), pool, environment_now());
 }
 
 run::pool_state engine::state(model::worker_kind kind) const {

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include <xcores/executors/process.hpp>
+#include <xcores/run/job_queue.hpp>
 #include <xcores/run/session.hpp>
 
 namespace xcores::executors {
@@ -21,6 +22,9 @@ public:
     /// Failure: std::system_error where the system refuses.
     std::shared_ptr<run::session> start(run::plan);
 
+    /// Workers of the same pools for jobs, as they come.
+    std::shared_ptr<run::job_queue> open_queue(run::queue_plan);
+
     run::pool_state state(model::worker_kind) const;
 
     /// Ends the idle workers. Failure: false when some did not end in time; they go on ending.
@@ -30,6 +34,8 @@ public:
     model::environment_record& environment() noexcept { return environment_; }
 
 private:
+    model::environment_record environment_now() const;
+
     std::array<std::shared_ptr<run::pool>, 3> pools_;
     model::environment_record environment_;
 };

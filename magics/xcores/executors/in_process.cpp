@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <xcores/cpython/gil_probe.hpp>
+#include <xcores/cpython/held.hpp>
 #include <xcores/cpython/thread_state.hpp>
 #include <xcores/cpython/worker_code.hpp>
 #include <xcores/executors/interrupter.hpp>
 #include <xcores/executors/measured.hpp>
+#include <xcores/run/lookout.hpp>
 
 namespace xcores::executors {
 namespace {
@@ -41,10 +43,28 @@ public:
         return code_->collect();
     }
 
+    void serve(run::job_source& from, const run::serving& how) final {
+        connect(how.output);
+        begin_jobs();
+        while (from.wait()) {
+            if (!await_gil(from))
+                continue;
+            const cpython::attached inside(state_);
+            cpython::release_held();
+            while (auto one = from.next()) {
+                auto given = answer_to(one);
+                from.finish(std::move(one), std::move(given));
+            }
+        }
+        end_jobs();
+        connect({});
+    }
+
     void interrupt() noexcept final { interrupter_->request(code_state_); }
     bool terminate() noexcept final { return false; } // a thread cannot be ended from outside
     bool alive() const noexcept final { return true; }
     run::probe* thread_probe() noexcept final { return probe_ ? &*probe_ : nullptr; }
+    run::nanoseconds cpu_time() const noexcept final { return probe_ ? probe_->cpu_time() : run::nanoseconds{-1}; }
     run::gil_identity gil() const final { return {probe_->gil(), gil_name_}; }
     std::int64_t process_id() const noexcept final { return ::getpid(); }
     std::int64_t native_thread_id() const noexcept final { return probe_->native_thread_id(); }
@@ -52,6 +72,11 @@ public:
 
 protected:
     virtual void connect(const run::output_sink& sink) = 0;
+
+    // Jobs: the first and last detached, the other attached
+    virtual void begin_jobs() = 0;
+    virtual run::answer answer_to(const run::call&) = 0;
+    virtual void end_jobs() noexcept = 0;
 
     /// Attached, on the worker's thread.
     void begin(PyThreadState* state, cpython::worker_code code, std::shared_ptr<interrupter> stopper,
@@ -71,6 +96,12 @@ protected:
     std::shared_ptr<running_code> code_state_ = std::make_shared<running_code>();
 
 private:
+    /// False: meanwhile others have done what there was. Who sleeps on the GIL is woken late, and delays who is to have
+    /// it next; while a short job runs under it, that is not worth it.
+    bool await_gil(const run::job_source& from) {
+        return gil_.look_while([&] { return probe_->gil_is_held() && from.has_more(); }) ? from.has_more() : true;
+    }
+    run::lookout gil_;
     std::string gil_name_;
 };
 
@@ -92,6 +123,11 @@ public:
 
 private:
     void connect(const run::output_sink& sink) override { thread_output() = sink; }
+    void begin_jobs() override {}
+    run::answer answer_to(const run::call& one) override {
+        return cpython::call_by_reference(*one.of->what(), one.inputs);
+    }
+    void end_jobs() noexcept override {}
     std::shared_ptr<interrupter> stopper_;
 };
 
@@ -159,6 +195,17 @@ private:
         sink_ = sink;
     }
 
+    void begin_jobs() override {
+        const cpython::attached inside(state_);
+        jobs_.emplace(code_->for_jobs());
+    }
+    run::answer answer_to(const run::call& one) override { return jobs_->call(*one.of->what(), one.inputs); }
+    void end_jobs() noexcept override {
+        const cpython::attached inside(state_);
+        jobs_.reset();
+    }
+
+    std::optional<cpython::job_code> jobs_;
     std::shared_ptr<const std::string> source_;
     std::mutex sink_mutex_; ///< the cell's own threads write too
     run::output_sink sink_;

@@ -9,7 +9,7 @@ using wire::kind;
 
 std::optional<run::item_chunk> remote_feed::take() {
     wire::send(socket_, kind::next);
-    auto answer = wire::receive(socket_);
+    auto answer = inbox_.receive();
     if (!answer || answer->what != kind::items)
         return std::nullopt;
     const auto& sizes = answer->fields.at("sizes");
@@ -40,7 +40,7 @@ void remote_feed::done(std::int64_t index, run::reply how) {
 
 void remote_feed::deliver(const run::payload& last) {
     wire::send(socket_, kind::results, {}, last);
-    wire::receive(socket_); // its answer: until then the outbox is being read
+    inbox_.receive(); // its answer: until then the outbox is being read
 }
 
 void accept_results(run::item_feed& feed, outbox& results, wire::message message) {

@@ -11,7 +11,7 @@ namespace xcores::executors {
 /// The worker's side: asks the kernel. Failure: std::system_error; what the kernel does not answer is over.
 class remote_feed final : public run::item_feed {
 public:
-    remote_feed(int socket, outbox& results) : socket_(socket), results_(results) {}
+    remote_feed(int socket, wire::inbox& inbox, outbox& results) : socket_(socket), inbox_(inbox), results_(results) {}
 
     std::optional<run::item_chunk> take() override;
     std::optional<run::item_chunk> try_take() override { return std::nullopt; }
@@ -21,6 +21,7 @@ private:
     void deliver(const run::payload& last);
 
     int socket_;
+    wire::inbox& inbox_;
     outbox& results_;
 };
 

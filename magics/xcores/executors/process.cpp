@@ -2,20 +2,28 @@
 #include <xcores/executors/process.hpp>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <system_error>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <time.h>
 
+#include <xcores/cpython/job_code.hpp>
 #include <xcores/executors/item_exchange.hpp>
+#include <xcores/executors/job_wire.hpp>
+#include <xcores/executors/output_pipe.hpp>
 #include <xcores/executors/usage_json.hpp>
 #include <xcores/executors/wire.hpp>
 #include <xcores/os/child_process.hpp>
 #include <xcores/os/clock.hpp>
+#include <xcores/os/event.hpp>
 #include <xcores/os/shared_memory.hpp>
 
 namespace xcores::executors {
@@ -26,62 +34,6 @@ using os::unique_fd;
 [[noreturn]] void throw_system(const char* what) {
     throw std::system_error(errno, std::generic_category(), what);
 }
-
-/// Above the numbers that the child expects things at, so that placing one cannot overwrite another.
-unique_fd high(unique_fd fd) {
-    constexpr int first_free = 16;
-    unique_fd moved(::fcntl(fd.get(), F_DUPFD_CLOEXEC, first_free));
-    if (!moved)
-        throw_system("duplicating a descriptor");
-    return moved;
-}
-
-/// The child's standard output or error: read without waiting, never cut inside a UTF-8 character.
-class output_pipe {
-public:
-    void open(unique_fd& write_end) {
-        int ends[2];
-        if (::pipe2(ends, O_CLOEXEC) != 0)
-            throw_system("pipe");
-        read_end_ = unique_fd(ends[0]);
-        write_end = high(unique_fd(ends[1]));
-        ::fcntl(read_end_.get(), F_SETFL, O_NONBLOCK);
-    }
-    int fd() const noexcept { return read_end_.get(); }
-
-    void drain(run::stream from, const run::output_sink& sink) {
-        char bytes[16 * 1024];
-        for (;;) {
-            const auto got = ::read(read_end_.get(), bytes, sizeof bytes);
-            if (got < 0 && errno == EINTR)
-                continue;
-            if (got == 0)
-                read_end_.reset(); // nobody can write any more: poll must not report it for ever
-            if (got <= 0)
-                return;
-            held_.append(bytes, static_cast<std::size_t>(got));
-            const auto whole = whole_characters();
-            if (whole > 0 && sink)
-                sink(from, std::string_view(held_).substr(0, whole));
-            held_.erase(0, whole);
-        }
-    }
-
-private:
-    std::size_t whole_characters() const {
-        const auto size = held_.size();
-        for (std::size_t back = 1; back <= std::min<std::size_t>(3, size); ++back) {
-            const auto byte = static_cast<unsigned char>(held_[size - back]);
-            if ((byte & 0xC0U) == 0x80U) // a continuation: its start lies further back
-                continue;
-            const std::size_t length = byte >= 0xF0U ? 4 : byte >= 0xE0U ? 3 : byte >= 0xC0U ? 2 : 1;
-            return length > back ? size - back : size;
-        }
-        return size;
-    }
-    unique_fd read_end_;
-    std::string held_;
-};
 
 class process_body final : public run::worker_body {
 public:
@@ -144,6 +96,37 @@ public:
 
     run::reply collect() override { return std::move(reply_); }
 
+    void serve(run::job_source& from, const run::serving& how) override {
+        sink_ = how.output;
+        log().clear();
+        send(wire::kind::serve, {{"sample_period", how.sample_period.count()}});
+        sent_.clear();
+        sends_ = 0;
+        own_.reset();
+        while (!dead_ && !from.closed()) {
+            if (from.park())
+                answer_handed(from);
+            else if (auto one = from.next())
+                answer(from, std::make_shared<run::call>(std::move(one)));
+        }
+        send(wire::kind::leave, {});
+        sink_ = nullptr;
+    }
+
+    // While this worker is parked; the call is sent on the thread of who has it.
+    void take_on(const std::shared_ptr<run::call>& one) noexcept override {
+        try {
+            const std::lock_guard lock(begin_mutex_);
+            if (one && one == own_) // the worker looked for another reason, and was faster
+                return;
+            begun_ = one && !dead_ && is_small(*one) && send_call(*one);
+            if (!begun_)
+                look_.notify();
+        } catch (const std::exception&) {
+            look_.notify();
+        }
+    }
+
     void close() noexcept override {
         try {
             send(wire::kind::close, {});
@@ -167,6 +150,11 @@ public:
     }
     bool alive() const noexcept override { return !dead_; }
     const run::sample_log* samples() const noexcept override { return shared_ ? &memory().samples : nullptr; }
+    run::nanoseconds cpu_time() const noexcept override {
+        clockid_t clock{};
+        return process_ && ::clock_getcpuclockid(process_->id(), &clock) == 0 ? os::read_clock(clock)
+                                                                              : run::nanoseconds{-1};
+    }
     run::gil_identity gil() const override {
         return {static_cast<std::uintptr_t>(process_->id()), "process " + std::to_string(process_->id())};
     }
@@ -183,6 +171,7 @@ private:
         if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
             throw_system("socketpair");
         socket_ = unique_fd(ends[0]);
+        inbox_.emplace(socket_.get());
         const auto theirs = high(unique_fd(ends[1]));
         unique_fd output;
         unique_fd errors;
@@ -226,19 +215,99 @@ private:
         }
     }
 
-    /// Passes output on until there is a message, or nothing when the process has ended; then `ending_` says how.
-    std::optional<wire::message> wait_for_message() {
+    /// Sending it does not wait for the process to read.
+    static bool is_small(const run::call& one) {
+        constexpr std::size_t most = 32 * 1024;
+        std::size_t size = one.of->what()->code.data.size();
+        for (const auto& input : one.inputs)
+            size = input.buffers.empty() ? size + input.data.size() : most;
+        return size < most && one.of->what()->code.buffers.empty();
+    }
+
+    bool send_call(const run::call& one) {
+        return wire::send_content(socket_.get(), wire::kind::call, pack_call(one, remembered(one.of->what()->number)));
+    }
+
+    /// Waits until a call was handed over and is answered, or it is to look, or the process ends.
+    void answer_handed(run::job_source& from) {
+        auto message = wait_for_message(waiting::parked);
+        const auto one = from.unpark();
+        bool sent = false;
+        {
+            const std::lock_guard lock(begin_mutex_); // nobody is in the middle of sending any more
+            sent = std::exchange(begun_, false);
+            own_ = one;
+        }
+        if (one && sent && !message && !dead_)
+            message = wait_for_message();
+        if (one && sent)
+            finish(from, *one, message);
+        else if (one)
+            answer(from, one);
+    }
+
+    /// Has one call answered.
+    void answer(run::job_source& from, const std::shared_ptr<run::call>& one) {
+        if (dead_ || !send_call(*one)) {
+            while (!dead_ && wait_for_message()) { // until it is known how it ended
+            }
+            from.give_back(std::move(*one));
+            return;
+        }
+        finish(from, *one, wait_for_message());
+    }
+
+    void finish(run::job_source& from, run::call& one, const std::optional<wire::message>& message) {
+        if (!message && inbox_->left_something_unread()) { // it was dying already: the call never began
+            from.give_back(std::move(one));
+            return;
+        }
+        run::answer given;
+        if (message)
+            given = unpack_answer(message->content);
+        else
+            given.how = ending_;
+        if (given.how.kind != model::outcome_kind::returned)
+            sent_.erase(one.of->what()->number); // perhaps it could not be rebuilt
+        from.finish(std::move(one), std::move(given));
+    }
+
+    /// What the process knows of a function, before it is sent a call of it.
+    functions remembered(std::uint64_t number) {
+        if (sent_.contains(number))
+            return functions::known;
+        const bool full = ++sends_ >= cpython::job_code::capacity;
+        if (full) {
+            sent_.clear();
+            sends_ = 0;
+        }
+        sent_.insert(number);
+        return full ? functions::enclosed_afresh : functions::enclosed;
+    }
+
+    enum class waiting { for_answer, parked };
+
+    /// Passes output on until there is a message, or nothing when the process has ended (then `ending_` says how), or,
+    /// for one who is parked, when it is to look.
+    std::optional<wire::message> wait_for_message(waiting how = waiting::for_answer) {
         for (;;) {
-            std::array<pollfd, 3> entries{
-                {{socket_.get(), POLLIN, 0}, {pipes_[0].fd(), POLLIN, 0}, {pipes_[1].fd(), POLLIN, 0}}};
-            if (::poll(entries.data(), entries.size(), -1) < 0 && errno != EINTR)
+            std::array<pollfd, 4> entries{{{socket_.get(), POLLIN, 0},
+                                           {pipes_[0].fd(), POLLIN, 0},
+                                           {pipes_[1].fd(), POLLIN, 0},
+                                           {how == waiting::parked ? look_.fd() : -1, POLLIN, 0}}};
+            if (!inbox_->has_more() && ::poll(entries.data(), entries.size(), -1) < 0 && errno != EINTR)
                 throw_system("waiting for a worker process");
-            if (entries[0].revents == 0) {
+            if (entries[3].revents != 0) {
+                look_.wait(std::chrono::nanoseconds{0});
+                return std::nullopt;
+            }
+            if (entries[0].revents == 0 && !inbox_->has_more()) {
                 drain();
                 continue;
             }
-            auto message = wire::receive(socket_.get());
-            drain(); // what was written before the message is in the pipes by now
+            auto message = inbox_->receive();
+            if (!message || message->what != wire::kind::answered)
+                drain(); // what was written before the message is in the pipes by now
             if (!message)
                 reap();
             return message;
@@ -251,6 +320,7 @@ private:
     }
 
     void reap() {
+        const std::lock_guard lock(begin_mutex_);
         dead_ = true;
         const auto status = process_->wait();
         drain();
@@ -272,8 +342,15 @@ private:
     run::reply reply_;
     std::shared_ptr<run::item_feed> items_;
     model::outcome ending_;
+    std::optional<wire::inbox> inbox_;
+    os::event look_;
+    std::mutex begin_mutex_;
+    bool begun_ = false;             ///< the call that was handed over is sent
+    std::shared_ptr<run::call> own_; ///< the latest one that the worker has taken
+    std::set<std::uint64_t> sent_;   ///< functions
+    std::size_t sends_ = 0;
     std::int64_t thread_id_ = 0;
-    bool dead_ = false;
+    std::atomic<bool> dead_ = false;
 };
 
 } // namespace

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/executors/wire.hpp>
 
+#include <algorithm>
 #include <cerrno>
-#include <numeric>
+#include <cstring>
 #include <system_error>
 
 #include <sys/socket.h>
@@ -30,26 +31,10 @@ void send_all(int socket, const void* bytes, std::size_t size) {
     }
 }
 
-bool receive_all(int socket, void* bytes, std::size_t size) {
-    auto* next = static_cast<char*>(bytes);
-    while (size > 0) {
-        const auto got = ::recv(socket, next, size, 0);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0 && errno != ECONNRESET)
-            throw std::system_error(errno, std::generic_category(), "receiving from a worker process");
-        if (got <= 0)
-            return false;
-        next += got;
-        size -= static_cast<std::size_t>(got);
-    }
-    return true;
-}
-
 } // namespace
 
 void send(int socket, kind what, const nlohmann::json& fields, const run::payload& content) {
-    const auto packed = nlohmann::json::to_msgpack(fields);
+    const auto packed = fields.is_null() ? std::vector<std::uint8_t>() : nlohmann::json::to_msgpack(fields);
     const header head{static_cast<std::uint32_t>(what), static_cast<std::uint32_t>(content.buffers.size()),
                       packed.size(), content.data.size()};
     // One piece for what is small: one system call and one wake-up of the other side.
@@ -70,9 +55,60 @@ void send(int socket, kind what, const nlohmann::json& fields, const run::payloa
         send_all(socket, one.data, one.size);
 }
 
-std::optional<message> receive(int socket) {
+bool send_content(int socket, kind what, const run::payload& content) {
+    try {
+        send(socket, what, {}, content);
+        return true;
+    } catch (const std::system_error& error) {
+        if (error.code().value() != EPIPE && error.code().value() != ECONNRESET)
+            throw;
+        return false;
+    }
+}
+
+// As much as is there, but something. Zero: the other side has closed.
+std::size_t inbox::receive_some(void* bytes, std::size_t size) {
+    for (;;) {
+        const auto got = ::recv(socket_, bytes, size, 0);
+        if (got >= 0)
+            return static_cast<std::size_t>(got);
+        reset_ = reset_ || errno == ECONNRESET; // unix(7): its receive queue was not empty
+        if (reset_)
+            return 0;
+        if (errno != EINTR)
+            throw std::system_error(errno, std::generic_category(), "receiving from a worker process");
+    }
+}
+
+bool inbox::take(void* bytes, std::size_t size) {
+    auto* next = static_cast<char*>(bytes);
+    while (size > 0) {
+        if (begin_ == end_ && size >= held_.size()) { // what is large goes straight to its place
+            const auto got = receive_some(next, size);
+            if (got == 0)
+                return false;
+            next += got;
+            size -= got;
+            continue;
+        }
+        if (begin_ == end_) {
+            begin_ = 0;
+            end_ = receive_some(held_.data(), held_.size());
+            if (end_ == 0)
+                return false;
+        }
+        const auto count = std::min(size, end_ - begin_);
+        std::memcpy(next, held_.data() + begin_, count);
+        begin_ += count;
+        next += count;
+        size -= count;
+    }
+    return true;
+}
+
+std::optional<message> inbox::receive() {
     header head{};
-    if (!receive_all(socket, &head, sizeof head))
+    if (!take(&head, sizeof head))
         return std::nullopt;
     if (head.what > static_cast<std::uint32_t>(kind::taken))
         throw std::runtime_error("a worker process sent something that is not a message");
@@ -81,14 +117,14 @@ std::optional<message> receive(int socket) {
     std::vector<std::uint64_t> sizes(head.buffers);
     std::vector<std::uint8_t> packed(head.fields_size);
     got.content.data.resize(head.data_size);
-    if (!receive_all(socket, sizes.data(), sizes.size() * sizeof(std::uint64_t)) ||
-        !receive_all(socket, packed.data(), packed.size()) ||
-        !receive_all(socket, got.content.data.data(), got.content.data.size()))
+    if (!take(sizes.data(), sizes.size() * sizeof(std::uint64_t)) || !take(packed.data(), packed.size()) ||
+        !take(got.content.data.data(), got.content.data.size()))
         return std::nullopt;
-    got.fields = nlohmann::json::from_msgpack(packed);
+    if (!packed.empty())
+        got.fields = nlohmann::json::from_msgpack(packed);
     for (const auto size : sizes) {
         const std::shared_ptr<std::byte[]> bytes(new std::byte[size]);
-        if (!receive_all(socket, bytes.get(), size))
+        if (!take(bytes.get(), size))
             return std::nullopt;
         got.content.buffers.push_back({bytes.get(), size, bytes});
     }

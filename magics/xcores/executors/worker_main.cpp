@@ -17,6 +17,7 @@
 #include <xcores/cpython/thread_state.hpp>
 #include <xcores/cpython/worker_code.hpp>
 #include <xcores/executors/item_exchange.hpp>
+#include <xcores/executors/job_wire.hpp>
 #include <xcores/executors/measured.hpp>
 #include <xcores/executors/usage_json.hpp>
 #include <xcores/executors/wire.hpp>
@@ -59,15 +60,18 @@ class line_writer {
 public:
     void write(run::stream to, std::string_view text) {
         const std::lock_guard lock(mutex_);
+        written_ = true;
         auto& held = held_[to == run::stream::standard_error];
         held += text;
         if (constexpr std::size_t enough = 8192; held.size() >= enough || text.find('\n') != std::string_view::npos)
             flush(to, held);
     }
-    void flush() {
+    /// True: something was written since the last time.
+    bool flush() {
         const std::lock_guard lock(mutex_);
         flush(run::stream::standard_output, held_[0]);
         flush(run::stream::standard_error, held_[1]);
+        return std::exchange(written_, false);
     }
 
 private:
@@ -83,6 +87,7 @@ private:
     }
     std::mutex mutex_;
     std::array<std::string, 2> held_;
+    bool written_ = false;
 };
 
 /// Owns a PyConfig.
@@ -145,8 +150,8 @@ void forget_interrupts() {
 /// Tasks, one after the other, on the main thread: that is where Python handles signals.
 class worker {
 public:
-    explicit worker(const nlohmann::json& hello)
-        : memory_(os::shared_memory::map(os::unique_fd(log_fd), sizeof(executors::worker_memory))) {
+    worker(const nlohmann::json& hello, executors::wire::inbox& inbox)
+        : inbox_(inbox), memory_(os::shared_memory::map(os::unique_fd(log_fd), sizeof(executors::worker_memory))) {
         block_interrupts(true);
         configuration().start(hello);
         code_.emplace(cpython::worker_code::from_source(hello.at("worker_source"), "procs", &write_));
@@ -157,17 +162,24 @@ public:
 
     void serve() {
         bool prepared = false;
-        while (auto message = executors::wire::receive(socket_fd)) {
+        while (auto message = inbox_.receive()) {
             if (message->what == kind::close)
                 break;
             if (message->what == kind::task)
                 prepared = prepare(std::move(*message));
             else if (message->what == kind::go && std::exchange(prepared, false))
                 execute();
+            else if (message->what == kind::serve)
+                begin_jobs(run::nanoseconds{message->fields.at("sample_period").get<std::int64_t>()});
+            else if (message->what == kind::call)
+                answer(message->content);
+            else if (message->what == kind::leave)
+                end_jobs();
         }
     }
 
     void end() {
+        end_jobs();
         PyEval_RestoreThread(state_);
         code_.reset();
         Py_FinalizeEx();
@@ -180,7 +192,7 @@ private:
                        std::make_shared<const run::payload>(std::move(message.content)),
                        run::nanoseconds{message.fields.at("sample_period").get<std::int64_t>()},
                        message.fields.at("items").get<bool>()
-                           ? std::make_shared<executors::remote_feed>(socket_fd, shared().results)
+                           ? std::make_shared<executors::remote_feed>(socket_fd, inbox_, shared().results)
                            : nullptr};
         period_ = what.sample_period;
         try {
@@ -194,12 +206,51 @@ private:
         return true;
     }
 
-    void execute() {
-        std::optional<run::sampler> sampler;
-        if (period_ > run::nanoseconds{0}) {
-            sampler.emplace(period_);
-            sampler->add(*probe_, shared().samples);
+    void begin_sampling(run::nanoseconds period) {
+        if (period <= run::nanoseconds{0})
+            return;
+        sampler_.emplace(period);
+        sampler_->add(*probe_, shared().samples);
+    }
+
+    std::optional<model::sampling_record> end_sampling() {
+        if (!sampler_)
+            return std::nullopt;
+        const auto record = sampler_->record();
+        sampler_->remove(*probe_);
+        sampler_.reset();
+        return record;
+    }
+
+    void begin_jobs(run::nanoseconds sample_period) {
+        const cpython::attached inside(state_);
+        jobs_.emplace(code_->for_jobs());
+        begin_sampling(sample_period);
+    }
+
+    void answer(const run::payload& content) {
+        const auto call = executors::unpack_call(content);
+        run::answer given;
+        {
+            const cpython::attached inside(state_);
+            if (call.about == executors::functions::enclosed_afresh)
+                jobs_->forget();
+            given = jobs_->call(call.what, call.inputs);
         }
+        const auto what = writer_.flush() ? kind::printed : kind::answered;
+        executors::wire::send_content(socket_fd, what, executors::pack_answer(given));
+    }
+
+    void end_jobs() {
+        if (!jobs_)
+            return;
+        end_sampling();
+        const cpython::attached inside(state_);
+        jobs_.reset();
+    }
+
+    void execute() {
+        begin_sampling(period_);
         auto used = executors::measured(*probe_, [this] {
             const cpython::attached inside(state_);
             block_interrupts(false);
@@ -208,10 +259,7 @@ private:
             if (PyErr_CheckSignals() != 0) // one that came too late
                 PyErr_Clear();
         });
-        if (sampler) {
-            used.sampling = sampler->record();
-            sampler->remove(*probe_);
-        }
+        used.sampling = end_sampling();
         used.memory_bytes = os::resident_bytes();
         run::reply answer;
         {
@@ -224,11 +272,14 @@ private:
 
     executors::worker_memory& shared() const { return *static_cast<executors::worker_memory*>(memory_.data()); }
 
+    executors::wire::inbox& inbox_;
     os::shared_memory memory_;
     line_writer writer_;
     cpython::writer write_ = [this](run::stream to, std::string_view text) { writer_.write(to, text); };
     std::optional<cpython::worker_code> code_;
+    std::optional<cpython::job_code> jobs_;
     std::optional<cpython::gil_probe> probe_;
+    std::optional<run::sampler> sampler_;
     PyThreadState* state_ = nullptr;
     run::nanoseconds period_{};
 };
@@ -242,10 +293,11 @@ int main(int argc, char** argv) {
     }
     try {
         end_with_parent(static_cast<pid_t>(std::atol(argv[1])));
-        const auto hello = executors::wire::receive(socket_fd);
+        executors::wire::inbox inbox(socket_fd);
+        const auto hello = inbox.receive();
         if (!hello)
             return 0;
-        worker serving(hello->fields);
+        worker serving(hello->fields, inbox);
         serving.serve();
         serving.end();
     } catch (const std::exception& error) {

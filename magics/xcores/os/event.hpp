@@ -16,6 +16,8 @@ public:
     /// Thread: any; async-signal-safe.
     void notify() noexcept;
 
+    int fd() const noexcept { return fd_.get(); } ///< readable while a notification is pending
+
     /// Waits for notify(), for a signal handled on this thread, or for the time; a notification is consumed.
     wake wait(nanoseconds time) noexcept;
 

@@ -19,6 +19,7 @@ struct buffer {
 struct payload {
     std::string data;
     std::vector<buffer> buffers;
+    std::shared_ptr<void> object{}; ///< by reference, for workers that share our objects
 };
 
 } // namespace xcores::run

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <xcores/model/report.hpp>
+#include <xcores/run/job.hpp>
 #include <xcores/run/payload.hpp>
 #include <xcores/run/probe.hpp>
 #include <xcores/run/sample_log.hpp>
@@ -73,6 +74,12 @@ struct usage {
     std::optional<model::sampling_record> sampling; ///< of a sampler of its own
 };
 
+/// How jobs are served.
+struct serving {
+    nanoseconds sample_period{}; ///< zero: not sampled
+    output_sink output;
+};
+
 /// Which GIL a worker runs under: workers with the same `identity` share one.
 struct gil_identity {
     std::uintptr_t identity = 0;
@@ -83,7 +90,8 @@ struct gil_identity {
 ///
 /// - Thread: open, prepare, execute, collect and close are called on the worker's own thread, in that order (the middle
 /// three
-///   once per task); interrupt and terminate on any other thread at any time; the rest when no task is under way.
+///   once per task, or serve instead of them); interrupt and terminate on any other thread at any time; the rest when
+///   no task is under way.
 /// - GIL: called without any.
 /// - Lifetime: one whose code has ended by itself (`!alive()`) may be closed and opened again.
 /// - Failure: open() and prepare() throw std::exception with the reason. execute() and collect() turn everything that
@@ -97,6 +105,10 @@ public:
     virtual void prepare(const task&, const output_sink&) = 0;
     virtual usage execute() = 0;
     virtual reply collect() = 0;
+    /// Answers calls until there are no more, or until it is not alive any more.
+    virtual void serve(job_source&, const serving&) = 0;
+    /// For a body that parks: a call was handed over, or, without one, it is to look. Thread: any. Never waits.
+    virtual void take_on(const std::shared_ptr<call>&) noexcept {}
     virtual void close() noexcept = 0;
 
     /// Asks the running code to stop (KeyboardInterrupt). Returns at once.
@@ -108,6 +120,7 @@ public:
     virtual probe* thread_probe() noexcept { return nullptr; } ///< for the caller's sampler; null: it samples itself
     virtual const sample_log* samples() const noexcept { return nullptr; } ///< of a body that samples itself
     virtual gil_identity gil() const = 0;
+    virtual nanoseconds cpu_time() const noexcept = 0; ///< since some fixed moment, once open; negative: unknown
     virtual std::int64_t process_id() const noexcept = 0;
     virtual std::int64_t native_thread_id() const noexcept = 0;
     /// Memory is told by usage; otherwise it is the growth of this process while workers open.

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Executors for code outside cells: a web server, a desktop application, a script, any kernel.
+
+They are `concurrent.futures.Executor`s with the workers of the magics: threads, interpreters with a GIL of their own, or
+processes. Put one where a `ThreadPoolExecutor`, `InterpreterPoolExecutor` or `ProcessPoolExecutor` stands::
+
+    from xcores import SubinterpExecutor
+
+    with SubinterpExecutor() as executor:
+        print(sum(executor.map(count_primes, ranges)))
+        print(executor.report().text())
+
+What they do differently: functions and classes of a notebook or a script's `__main__` work everywhere (they are sent,
+with the names they use, once an executor); `map` hands out many tiny items at a time and few long ones; workers are
+warm if others have used them before; `report()` tells where the time went.
+"""
+
+import base64
+import concurrent.futures
+import functools
+import io
+import logging
+import os
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from xcores import _transfer
+from xcores.engine import configure, native
+from xcores.errors import WorkerError, WorkerFailed
+from xcores.futures import Future, end_teller, ensure_teller, failed, flush_output
+
+__all__ = ["Future", "ProcessExecutor", "SubinterpExecutor", "ThreadExecutor"]
+
+T = TypeVar("T")
+_SEVERAL_USES = (types.FunctionType, types.BuiltinFunctionType, type)
+"""Callables that are likely to be submitted again as the same object."""
+_MOST_FUNCTIONS = 256
+
+
+class RemoteTraceback(Exception):
+    """The cause of an exception that was raised in a worker: the traceback there, as text."""
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.args[0]}"""'
+
+
+class _Executor(concurrent.futures.Executor):
+    """What the three executors have in common."""
+
+    _kind = ""
+    _exiting = False
+
+    def __init__(self, max_workers: int | None = None, *, initializer: Callable[..., object] | None = None,
+                 initargs: tuple[Any, ...] = (), sample_hz: float = 100.0) -> None:
+        """Workers start as jobs come, `max_workers` at most (default: as many as there are cores).
+
+        `initializer(*initargs)` runs in each worker before its first job; if it raises, the executor is broken.
+        `sample_hz`: how often `report()` looks at the workers; 0: never.
+        """
+        if max_workers is None:
+            max_workers = self._default_workers()
+        if not 0 < max_workers <= native.worker_limit:
+            raise ValueError(f"max_workers must be greater than 0 and at most {native.worker_limit}")
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        _prepare()
+        self._max_workers = max_workers
+        self._told = False
+        self._functions: dict[int, tuple[Callable[..., Any], Any]] = {}
+        initial = None if initializer is None else self._function(initializer)
+        self._queue = native.JobQueue(self._kind, max_workers, sample_hz, initial, tuple(initargs))
+        self._put = self._queue.submit
+        if self._kind != "threads":
+            ensure_teller()  # for what jobs print
+
+    @staticmethod
+    def _default_workers() -> int:
+        return os.process_cpu_count() or 1
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        known = self._functions.get(id(fn))
+        try:
+            function = self._function(fn) if known is None else known[1]
+            return Future(self._put(function, args, kwargs))
+        except Exception as error:
+            self._check_usable()
+            return failed(error)
+
+    submit.__doc__ = concurrent.futures.Executor.submit.__doc__
+
+    def map(self, fn: Callable[..., T], *iterables: Iterable[Any], timeout: float | None = None,
+            chunksize: int | None = None, buffersize: int | None = None) -> Iterator[T]:
+        """Like the built-in `map`, but in the workers and eagerly; results come in the order of the items.
+
+        `chunksize`: how many items a worker takes at a time; by itself it takes many short or few long ones.
+        `timeout`: seconds from now until the last result; then the iterator raises `TimeoutError`.
+        `buffersize`: so many items at most are taken from the iterables before their results are asked for.
+        """
+        if chunksize is not None and chunksize < 1:
+            raise ValueError("chunksize must be >= 1.")
+        if buffersize is not None:
+            return super().map(fn, *iterables, timeout=timeout, buffersize=buffersize)
+        end = None if timeout is None else time.monotonic() + timeout
+        known = self._functions.get(id(fn))
+        function = self._function(fn) if known is None else known[1]
+        try:
+            job = self._queue.submit_all(function, zip(*iterables), chunksize or 0)
+        except RuntimeError:
+            self._check_usable()
+            raise
+        return iter(()) if job is None else _results(job, end)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._queue.close()
+        if cancel_futures:
+            self._queue.cancel_all()
+        if wait:
+            self._queue.wait()
+            flush_output()
+
+    shutdown.__doc__ = concurrent.futures.Executor.shutdown.__doc__
+
+    def report(self) -> Any:
+        """What the workers have done since the executor was made (`text()`, `svg()`, `to_json()`, …)."""
+        return self._queue.report()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        report = self.report()
+        if not report.outcomes:
+            return {"text/plain": repr(self)}
+        picture = base64.b64encode(report.png()).decode()
+        html = f'{report.html()}<img src="data:image/png;base64,{picture}" alt="{report.caption}">'
+        return {"text/plain": report.text(), "text/html": html}
+
+    @property
+    def _broken(self) -> str:
+        """Why the executor is not usable any more; empty: it is. Named as in the standard executors."""
+        reason = self._queue.broken
+        if reason and not self._told:
+            self._told = True
+            logging.getLogger("concurrent.futures").critical(reason)
+        return reason
+
+    def _check_usable(self) -> None:
+        """Raise what a standard executor raises when it takes no jobs."""
+        if self._broken:
+            raise _broken_pool(self._kind)(self._broken)
+        if _Executor._exiting:
+            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+        if self._queue.closed:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+
+    def _function(self, fn: Callable[..., Any]) -> Any:
+        function = native.Function(self._kind, fn, _dumped_function)
+        if isinstance(fn, _SEVERAL_USES):
+            if len(self._functions) >= _MOST_FUNCTIONS:
+                self._functions.clear()
+            self._functions[id(fn)] = (fn, function)
+        return function
+
+
+class ThreadExecutor(_Executor):
+    """Jobs run on threads of this process, which share its GIL and its objects. In place of `ThreadPoolExecutor`."""
+
+    _kind = "threads"
+
+    def __init__(self, max_workers: int | None = None, thread_name_prefix: str = "",
+                 initializer: Callable[..., object] | None = None, initargs: tuple[Any, ...] = (),
+                 *, sample_hz: float = 100.0) -> None:
+        if thread_name_prefix and (initializer is None or callable(initializer)):
+            initargs = (thread_name_prefix, initializer, initargs)
+            initializer = _name_thread
+        super().__init__(max_workers, initializer=initializer, initargs=initargs, sample_hz=sample_hz)
+
+    @staticmethod
+    def _default_workers() -> int:
+        return min(32, (os.process_cpu_count() or 1) + 4)  # jobs of threads mostly wait
+
+
+class SubinterpExecutor(_Executor):
+    """Jobs run in interpreters of this process, each with a GIL of its own. In place of `InterpreterPoolExecutor`.
+
+    Arguments and results are copied; large buffers arrive as read-only views of the same memory. Extension modules that
+    refuse to load there (NumPy, pandas) need `ProcessExecutor`.
+    """
+
+    _kind = "subinterp"
+
+
+class ProcessExecutor(_Executor):
+    """Jobs run in processes of their own. In place of `ProcessPoolExecutor`.
+
+    Better than that one when a worker dies (a crash in C code, `os._exit`, the system's out-of-memory killer): only the
+    future of the job that it ran fails, with a `BrokenProcessPool`; all other jobs go on, and a new worker replaces it.
+    """
+
+    _kind = "procs"
+
+
+def _results(job: Any, end: float | None) -> Iterator[Any]:
+    first = 0
+    try:
+        while first < job.size:
+            values, error = job.results(first, None if end is None else end - time.monotonic())
+            if native.has_output():
+                flush_output()
+            first += len(values)
+            values.reverse()
+            while values:
+                yield values.pop()  # keeps no reference to what it gives
+            if error is not None:
+                try:
+                    raise error
+                finally:
+                    error = None
+    finally:
+        job.cancel()
+
+
+def _name_thread(prefix: str, initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:
+    threading.current_thread().name = f"{prefix}_{threading.get_native_id()}"
+    if initializer is not None:
+        initializer(*initargs)
+
+
+def _dumped_function(function: Callable[..., Any]) -> tuple[bytes, list[memoryview]]:
+    """`function` with all that it needs of `__main__`, for `_calls.function`."""
+    from xcores.capture import Capture, Notebook, worker_input
+    from xcores.names import CellNames
+
+    main = sys.modules["__main__"].__dict__
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    hidden = {} if shell is None else shell.user_ns_hidden
+    capture = Capture(CellNames(), Notebook(main, hidden, lambda filename: None), function)
+    return worker_input({"sources": capture.sources, "authkey": _authkey()}, capture)
+
+
+def _authkey() -> bytes | None:
+    """With it, what a `multiprocessing.Manager` of this process serves can be used in worker processes as well."""
+    managers = "multiprocessing.managers" in sys.modules
+    return bytes(sys.modules["multiprocessing.process"].current_process().authkey) if managers else None
+
+
+def _loaded(data: memoryview, buffers: tuple[memoryview, ...]) -> Any:
+    return _transfer.Reader(io.BytesIO(data), buffers).load()
+
+
+def _failure(kind: str, type_name: str, message: str, traceback: str, original: Any) -> BaseException:
+    """The exception of a job that ended as the engine says."""
+    if type_name.startswith("broken "):
+        return _broken_pool(type_name.partition(" ")[2])(message)
+    if kind == "raised":
+        error = original if isinstance(original, BaseException) else WorkerError(f"{type_name}: {message}", 0)
+        error.__cause__ = RemoteTraceback(traceback)
+        return error
+    if kind in ("crashed", "exited"):
+        return _broken_pool("procs")(f"the process of the worker ended while it ran this job ({message}); "
+                                     "other jobs are not affected, and it is replaced")
+    return WorkerFailed(message, 0)
+
+
+def _broken_pool(kind: str) -> type[concurrent.futures.BrokenExecutor]:
+    """The standard exception of the executor that this kind stands in for. Its module is dear to import."""
+    if kind == "procs":
+        from concurrent.futures.process import BrokenProcessPool
+
+        return BrokenProcessPool
+    if kind == "subinterp":
+        from concurrent.futures.interpreter import BrokenInterpreterPool
+
+        return BrokenInterpreterPool
+    from concurrent.futures.thread import BrokenThreadPool
+
+    return BrokenThreadPool
+
+
+@functools.cache
+def _prepare() -> None:
+    configure()
+    native.set_job_helpers(_transfer.dumped, _loaded, _failure, concurrent.futures.CancelledError)
+    # As the standard executors do: jobs end before threads are joined and modules go.
+    threading._register_atexit(_at_exit)
+
+
+def _at_exit() -> None:
+    _Executor._exiting = True
+    native.drain()
+    end_teller()

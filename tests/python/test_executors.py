@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The executors beyond what CPython's own tests ask for: notebooks, crashes, reports, programs outside Jupyter."""
+
+import array
+import asyncio
+import concurrent.futures
+import concurrent.futures.process
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import xcores
+
+EXECUTORS = {"threads": xcores.ThreadExecutor, "subinterp": xcores.SubinterpExecutor, "procs": xcores.ProcessExecutor}
+
+
+@pytest.fixture
+def executor(kind: str) -> Iterator[Any]:
+    with EXECUTORS[kind](2) as made:
+        yield made
+
+
+@pytest.fixture
+def sending_executor(sending_kind: str) -> Iterator[Any]:
+    with EXECUTORS[sending_kind](2) as made:
+        yield made
+
+
+def script(text: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Runs a Python program outside Jupyter."""
+    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, **options)
+
+
+def divide(a: int, b: int) -> float:
+    return a / b
+
+
+# What goes in and comes out
+
+
+@pytest.mark.parametrize("value", [
+    None, True, 0, -(2**63), 2**70, 1.5, "", "ä\ud800", b"", b"x" * 100_000, [], [1, 2], [1.5], [1, "a"], (1, 2), (),
+    [True, 1], {"a": [1]}, [[1]], {1, 2}, range(3), array.array("d", [1.0] * 20_000),
+], ids=lambda value: repr(value)[:30])
+def test_values_arrive_and_come_back_as_they_were(executor, value) -> None:
+    came = executor.submit(lambda x: x, value).result()
+    assert came == value and type(came) is type(value)
+
+
+def test_many_arguments_and_named_ones_arrive(executor) -> None:
+    assert executor.submit(lambda *a, **k: (a, k), *range(20), x="y").result() == (tuple(range(20)), {"x": "y"})
+
+
+def test_an_object_twice_in_the_arguments_is_one_object_in_the_job(executor) -> None:
+    one = ["x"]
+    assert executor.submit(lambda a, b: a is b, one, one).result()
+
+
+def test_threads_use_the_very_objects() -> None:
+    value = object()
+    with xcores.ThreadExecutor(1) as executor:
+        assert executor.submit(lambda: value).result() is value
+
+
+def test_a_result_that_cannot_be_sent_fails_its_own_job_only(sending_executor) -> None:
+    future = sending_executor.submit(lambda: (n for n in []))
+    assert isinstance(future.exception(), TypeError)
+    assert sending_executor.submit(abs, -1).result() == 1
+
+
+def test_arguments_that_cannot_be_sent_fail_their_own_job_only(sending_executor) -> None:
+    assert isinstance(sending_executor.submit(abs, threading.Lock()).exception(), TypeError)
+    assert sending_executor.submit(abs, -1).result() == 1
+
+
+def test_an_exception_has_the_traceback_of_the_worker_as_its_cause(sending_executor) -> None:
+    error = sending_executor.submit(divide, 1, 0).exception()
+    assert isinstance(error, ZeroDivisionError)
+    text = "".join(traceback.format_exception(error))
+    assert "in divide" in text and "return a / b" in text
+
+
+def test_an_exception_that_cannot_be_sent_is_told(sending_executor) -> None:
+    def raise_unsendable() -> None:
+        class Local(Exception):
+            def __reduce__(self) -> Any:
+                raise RuntimeError("never")
+
+        raise Local("the text")
+
+    error = sending_executor.submit(raise_unsendable).exception()
+    assert "Local: the text" in str(error)
+
+
+# Functions of a notebook
+
+
+def test_functions_of_the_notebook_work_with_what_they_use(kind, cell) -> None:
+    cell("import math\nbase = 10\nclass Point:\n    def __init__(self, x): self.x = x\n"
+         "def helper(x): return Point(math.floor(x) + base)\ndef work(x): return helper(x)\n"
+         "from concurrent.futures import as_completed\nimport xcores")
+    ran = cell(f"with xcores.{EXECUTORS[kind].__name__}(2) as executor:\n"
+               "    points = [executor.submit(work, 1.5).result(), *executor.map(work, [2.5, 3.5])]\n"
+               "[p.x for p in points], {type(p) is Point for p in points}")
+    assert ran.value == ([11, 12, 13], {True}), ran.text
+
+
+def test_a_redefined_function_replaces_the_old_one_and_its_data(kind, cell) -> None:
+    cell(f"import xcores\nexecutor = xcores.{EXECUTORS[kind].__name__}(2)\ny = 1\ndef f(): return y")
+    assert cell("executor.submit(f).result()").value == 1
+    cell("y = 2\ndef f(): return y * 10")
+    assert cell("executor.submit(f).result()").value == 20
+    cell("executor.shutdown()")
+
+
+def test_what_the_initializer_sets_stays(kind, cell) -> None:
+    cell("import xcores\nstate = None\ndef begin(value):\n    global state\n    state = value\ndef read(): return state")
+    ran = cell(f"with xcores.{EXECUTORS[kind].__name__}(1, initializer=begin, initargs=(7,)) as executor:\n"
+               "    answer = executor.submit(read).result()\nanswer")
+    assert ran.value == 7, ran.text
+
+
+def test_a_name_that_cannot_be_sent_is_told(sending_kind, cell) -> None:
+    cell("import threading, xcores\nlock = threading.Lock()\ndef guarded():\n    with lock: return 1")
+    ran = cell(f"with xcores.{EXECUTORS[sending_kind].__name__}(1) as executor: executor.submit(guarded).result()")
+    assert "`lock` (used by `guarded`)" in str(ran.error)
+
+
+# map
+
+
+def test_map_gives_many_tiny_results_in_order(executor) -> None:
+    assert list(executor.map(str, range(20_000))) == [str(n) for n in range(20_000)]
+
+
+def test_map_does_not_hold_up_short_items_behind_a_long_one(executor, tmp_path) -> None:
+    """The first item ends when the last one has run: were they handed out together, it never would."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    assert list(executor.map(meet, ["r", *[""] * 50, "w"], [str(path)] * 52)) == ["r", *[""] * 50, "w"]
+
+
+def meet(mode: str, path: str) -> str:
+    if mode:
+        open(path, mode).close()  # waits for the other side
+    return mode
+
+
+def test_map_raises_at_its_place_and_cancels_the_rest(executor) -> None:
+    results = executor.map(divide, [4, 2, 1, 9], [2, 1, 0, 3])
+    assert next(results) == 2 and next(results) == 2
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+    with pytest.raises(StopIteration):
+        next(results)
+
+
+def test_map_of_nothing_gives_nothing(executor) -> None:
+    assert list(executor.map(abs, [])) == []
+
+
+# Being told
+
+
+def test_asyncio_runs_functions_in_it(executor) -> None:
+    async def main() -> list[int]:
+        loop = asyncio.get_running_loop()
+        return await asyncio.gather(*(loop.run_in_executor(executor, abs, -n) for n in range(20)))
+
+    assert asyncio.run(main()) == list(range(20))
+
+
+def test_callbacks_and_results_may_be_asked_for_in_any_order(executor) -> None:
+    told: list[Any] = []
+    futures = [executor.submit(abs, -n) for n in range(50)]
+    for future in futures[::2]:
+        future.add_done_callback(told.append)
+    assert [future.result() for future in futures] == list(range(50))
+    done, not_done = concurrent.futures.wait(futures, timeout=0)
+    assert done == set(futures) and not not_done
+    executor.shutdown()
+    assert {id(one) for one in told} == {id(one) for one in futures[::2]}
+
+
+def test_many_threads_may_wait_for_one_future(executor) -> None:
+    future = executor.submit(dict, a=[1])
+    seen: list[Any] = []
+    threads = [threading.Thread(target=lambda: seen.append(future.result())) for _ in range(8)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert len(seen) == 8 and len({id(one) for one in seen}) == 1
+
+
+def test_what_a_job_prints_is_read_before_its_result(sending_executor, capsys) -> None:
+    sending_executor.submit(print, "from the job").result()
+    assert capsys.readouterr().out == "from the job\n"
+
+
+# Ends
+
+
+def test_a_process_that_dies_costs_its_own_job_only() -> None:
+    with xcores.ProcessExecutor(2) as executor:
+        futures = [executor.submit(abs, n) for n in range(10)]
+        dying = executor.submit(os._exit, 3)
+        futures += [executor.submit(abs, n) for n in range(10, 20)]
+        with pytest.raises(concurrent.futures.process.BrokenProcessPool, match="exit code 3"):
+            dying.result()
+        assert [future.result() for future in futures] == list(range(20))
+
+
+def test_an_interrupt_while_waiting_leaves_the_executor_usable(executor) -> None:
+    import time
+
+    release = executor.submit(time.sleep, 0.3)
+    main = threading.main_thread().ident
+    threading.Timer(0.05, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        while not release.done():
+            release.result()
+        time.sleep(1)
+    assert executor.submit(abs, -5).result() == 5
+
+
+def test_a_dropped_executor_ends_its_jobs_and_workers(kind) -> None:
+    executor = EXECUTORS[kind](2)
+    future = executor.submit(sum, range(10))
+    del executor
+    assert future.result() == 45
+
+
+@pytest.mark.parametrize("name", [one.__name__ for one in EXECUTORS.values()])
+def test_a_script_needs_no_guard_and_ends_by_itself(name) -> None:
+    ran = script(f"from xcores import {name}\n"
+                 "def square(x): return x * x\n"
+                 f"executor = {name}(2)\n"
+                 "print(sum(executor.map(square, range(1000))))\n"
+                 "executor.submit(print, 'late')\n")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "332833500\nlate\n", "")
+
+
+# Reports
+
+
+def test_the_report_tells_of_the_workers(kind, executor) -> None:
+    list(executor.map(sum, [range(200_000)] * 8))
+    report = json.loads(executor.report().to_json())
+    assert report["kind"] == kind and 1 <= len(report["workers"]) <= 2
+    assert any(worker["run_ns"] for worker in report["workers"])
+
+
+def test_an_executor_shows_itself_in_a_notebook(executor) -> None:
+    assert set(executor._repr_mimebundle_()) == {"text/plain"}
+    executor.submit(abs, -1).result()
+    bundle = executor._repr_mimebundle_()
+    assert "worker" in bundle["text/plain"] and "<table" in bundle["text/html"] and "data:image/png" in bundle["text/html"]
+
+
+# Misuse
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda kind: kind(0), "greater than 0"), (lambda kind: kind(100_000), "at most"),
+    (lambda kind: kind(1, initializer=5), "callable"),
+], ids=["no worker", "too many workers", "no function"])
+def test_nonsense_is_refused_at_once(kind, make: Callable[[Any], Any], message) -> None:
+    with pytest.raises((ValueError, TypeError), match=message):
+        make(EXECUTORS[kind])
