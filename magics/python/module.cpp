@@ -23,6 +23,7 @@
 
 #include "conversions.hpp"
 #include "item_bindings.hpp"
+#include "recorder_bindings.hpp"
 
 namespace py = pybind11;
 
@@ -37,11 +38,6 @@ constexpr int worker_limit = 256;
 std::unique_ptr<executors::engine>& the_engine() {
     static auto* kept = new std::unique_ptr<executors::engine>; // threads left behind may outlive static destruction
     return *kept;
-}
-
-nanoseconds seconds(double value) {
-    constexpr double longest = 1e9; // seconds; more does not fit and is for ever anyway
-    return std::chrono::duration_cast<nanoseconds>(std::chrono::duration<double>(std::min(value, longest)));
 }
 
 /// The program of a process worker lies beside this module.
@@ -65,9 +61,7 @@ void configure(const std::string& worker_source) {
             python.path.push_back(entry.cast<std::string>());
     python.worker_source = worker_source;
     auto made = std::make_unique<executors::engine>(std::move(python));
-    made->environment().xcores = XCORES_VERSION;
-    if (py::hasattr(sys, "_is_gil_enabled"))
-        made->environment().gil_disabled = !sys.attr("_is_gil_enabled")().cast<bool>();
+    describe_python(made->environment());
     the_engine() = std::move(made);
 }
 
@@ -112,8 +106,7 @@ std::shared_ptr<run::session> start(const std::string& kind, const py::list& inp
         plan.timeout = seconds(*timeout);
     plan.sample_period = sample_hz > 0 ? seconds(1 / sample_hz) : nanoseconds{0};
     auto& engine = configured_engine();
-    engine.environment().switch_interval =
-        seconds(py::module_::import("sys").attr("getswitchinterval")().cast<double>());
+    engine.environment().switch_interval = switch_interval();
     const py::gil_scoped_release let_go;
     return engine.start(std::move(plan));
 }
@@ -267,6 +260,7 @@ PYBIND11_MODULE(_engine, module, py::mod_gil_not_used()) {
     module.attr("version") = XCORES_VERSION;
     define_report(module);
     define_items(module);
+    define_recorder(module);
     py::class_<run::session, std::shared_ptr<run::session>>(module, "Run", "One cell running on several workers.")
         .def("wait", &wait, py::arg("seconds"),
              "Waits until all workers have ended (True); or there is new output, more items are wanted, a signal came, "

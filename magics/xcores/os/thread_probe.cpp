@@ -52,8 +52,13 @@ nanoseconds thread_probe::cpu_time() const noexcept {
 }
 
 thread_probe::situation thread_probe::look() const noexcept {
+    return situation_in(system_call_);
+}
+
+thread_probe::situation situation_in(const unique_fd& system_call) noexcept {
+    using activity = thread_probe::activity;
     char text[256];
-    const auto size = system_call_ ? ::pread(system_call_.get(), text, sizeof text - 1, 0) : -1;
+    const auto size = system_call ? ::pread(system_call.get(), text, sizeof text - 1, 0) : -1;
     if (size <= 0)
         return {};
     text[size] = 0;

@@ -36,6 +36,9 @@ private:
     unique_fd system_call_;
 };
 
+/// What a file like /proc/self/task/TID/syscall says.
+thread_probe::situation situation_in(const unique_fd& system_call) noexcept;
+
 /// Exact totals of the calling thread since it began.
 struct thread_totals {
     std::optional<nanoseconds> queue_wait;

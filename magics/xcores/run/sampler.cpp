@@ -47,7 +47,8 @@ judge::verdict judge::operator()(probe& what, nanoseconds elapsed) noexcept {
     return result;
 }
 
-sampler::sampler(nanoseconds period) : period_(period) {
+sampler::sampler(nanoseconds period, std::function<void()> before_each_look)
+    : period_(period), before_each_look_(std::move(before_each_look)) {
     record_.period = period;
     thread_ = std::thread([this] { loop(); });
 }
@@ -132,6 +133,8 @@ void sampler::write(entry& one, const judge::verdict& seen, nanoseconds time) co
 }
 
 void sampler::look(nanoseconds time) noexcept {
+    if (before_each_look_)
+        before_each_look_();
     for (auto& one : entries_) {
         const auto elapsed = time - one.last;
         if (elapsed <= nanoseconds{0})
