@@ -11,6 +11,7 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 
 from xcores.display import Show, View
 from xcores.errors import usage_error
+from xcores.magics import _sampling_rate
 from xcores.recorder import Recording
 
 if TYPE_CHECKING:
@@ -20,12 +21,9 @@ _HEAD = re.compile(r"\s*%%cores(?:[ \t]+(.*))?$")
 
 
 def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not 10 <= rate <= 10_000:
-        raise argparse.ArgumentTypeError(f"from 10 to 10000 samples a second, not {text}")
+    rate = _sampling_rate(text)
+    if rate == 0:
+        raise argparse.ArgumentTypeError("without samples there is nothing to see here: from 10 to 10000 per second")
     return rate
 
 

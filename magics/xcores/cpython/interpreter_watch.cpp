@@ -12,6 +12,22 @@ namespace {
 constexpr int most_interpreters = 4096;
 constexpr int most_threads = 16384;
 
+constexpr std::int64_t main_interpreter = 0;
+
+/// A field out of what was read in one piece. False where the structure is larger than thought.
+template <std::size_t Size, typename Value>
+bool take(const std::array<char, Size>& bytes, std::size_t offset, Value& value) noexcept {
+    if (offset + sizeof value > Size)
+        return false;
+    std::memcpy(&value, bytes.data() + offset, sizeof value);
+    return true;
+}
+
+template <typename Value>
+Value load(std::uintptr_t address) noexcept {
+    return __atomic_load_n(reinterpret_cast<const Value*>(address), __ATOMIC_ACQUIRE);
+}
+
 } // namespace
 
 std::vector<interpreter_watch::python_thread> interpreter_watch::find() {
@@ -40,8 +56,10 @@ std::vector<interpreter_watch::python_thread> interpreter_watch::find() {
         one.alive = std::ranges::any_of(interpreters, [&](const found& each) { return each.gil == one.address; }) &&
                     owner_of(one.address) == one.interpreter;
     std::vector<python_thread> threads;
+    threads_.clear();
     for (const found& one : interpreters)
         find_threads(one.address, position_of(one.gil, owner_of(one.gil)), threads);
+    std::ranges::sort(threads_, {}, &known_thread::state);
     return threads;
 }
 
@@ -59,33 +77,36 @@ int interpreter_watch::position_of(std::uintptr_t address, std::int64_t owner) {
     return static_cast<int>(gils_.size() - 1);
 }
 
-void interpreter_watch::find_threads(std::uintptr_t interpreter, int gil, std::vector<python_thread>& into) const {
+void interpreter_watch::find_threads(std::uintptr_t interpreter, int gil, std::vector<python_thread>& into) {
     std::uintptr_t at = 0;
     memory_.read(interpreter + layout_.interpreter_threads, at);
     for (int i = 0; at != 0 && i < most_threads; ++i) {
+        std::array<char, 256> state;
         std::uintptr_t owner = 0;
         std::uintptr_t next = 0;
         unsigned long native_id = 0;
-        if (!memory_.read(at + layout_.thread_interpreter, owner) || owner != interpreter ||
-            !memory_.read(at + layout_.thread_native_id, native_id) || !memory_.read(at + layout_.thread_next, next))
+        if (!memory_.read(at, state) || !take(state, layout_.thread_interpreter, owner) || owner != interpreter ||
+            !take(state, layout_.thread_native_id, native_id) || !take(state, layout_.thread_next, next))
             break; // it has ended meanwhile; the rest is seen the next time
-        if (native_id != 0)
+        if (native_id != 0) {
             into.push_back({static_cast<std::int64_t>(native_id), gil});
+            threads_.push_back({at, static_cast<std::int64_t>(native_id)});
+        }
         at = next;
     }
 }
 
-// In one piece: each read is a system call.
 bool interpreter_watch::read(const entry& one, holding& into) const noexcept {
-    std::array<char, 64> bytes; // the facts come first in the structure
-    const auto take = [&](std::size_t offset, auto& value) {
-        if (offset + sizeof value > bytes.size())
-            return false;
-        std::memcpy(&value, bytes.data() + offset, sizeof value);
+    if (one.interpreter == main_interpreter) { // it lives as long as the process, so its GIL can be read as it is
+        into.holder = load<std::uintptr_t>(one.address + layout_.gil_last_holder);
+        into.locked = load<int>(one.address + layout_.gil_locked);
+        into.switches = load<unsigned long>(one.address + layout_.gil_switch_number);
         return true;
-    };
-    return memory_.read(one.address, bytes) && take(layout_.gil_last_holder, into.holder) &&
-           take(layout_.gil_locked, into.locked) && take(layout_.gil_switch_number, into.switches);
+    }
+    // In one piece: each read is a system call.
+    std::array<char, 64> bytes; // the facts come first in the structure
+    return memory_.read(one.address, bytes) && take(bytes, layout_.gil_last_holder, into.holder) &&
+           take(bytes, layout_.gil_locked, into.locked) && take(bytes, layout_.gil_switch_number, into.switches);
 }
 
 std::int64_t interpreter_watch::holder_of(entry& one) const noexcept {
@@ -95,13 +116,23 @@ std::int64_t interpreter_watch::holder_of(entry& one) const noexcept {
     one.switches = std::max(one.switches, before.switches);
     if (before.locked == 0)
         return nobody;
-    unsigned long native_id = 0;
-    holding after;
+    if (before.locked != 1 || before.holder == 0)
+        return unknown;
+    // A thread state that was found may have ended, and another lie in its place: then for the few milliseconds to the
+    // next find() the GIL is held by nobody who is watched.
+    const auto known = std::ranges::lower_bound(threads_, before.holder, {}, &known_thread::state);
+    if (known != threads_.end() && known->state == before.holder)
+        return known->native_id;
     // Only while it holds the GIL is a thread state sure to be alive.
-    const bool steady = before.locked == 1 && before.holder != 0 &&
-                        memory_.read(before.holder + layout_.thread_native_id, native_id) && read(one, after) &&
-                        after == before;
-    return steady ? static_cast<std::int64_t>(native_id) : unknown;
+    const auto native_id = native_id_of(before.holder);
+    holding after;
+    return read(one, after) && after == before ? native_id : unknown;
+}
+
+std::int64_t interpreter_watch::native_id_of(std::uintptr_t thread_state) const noexcept {
+    unsigned long native_id = 0;
+    const bool known = memory_.read(thread_state + layout_.thread_native_id, native_id) && native_id != 0;
+    return known ? static_cast<std::int64_t>(native_id) : unknown;
 }
 
 void interpreter_watch::look() noexcept {
@@ -134,7 +165,8 @@ std::vector<interpreter_watch::gil_facts> interpreter_watch::gils() const {
     const std::lock_guard lock(mutex_);
     std::vector<gil_facts> facts;
     for (const entry& one : gils_)
-        facts.push_back({one.interpreter == 0 ? "main interpreter" : "interpreter " + std::to_string(one.interpreter),
+        facts.push_back({one.interpreter == main_interpreter ? "main interpreter"
+                                                             : "interpreter " + std::to_string(one.interpreter),
                          one.switches - one.switches_before});
     return facts;
 }

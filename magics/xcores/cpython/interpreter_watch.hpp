@@ -64,7 +64,8 @@ private:
         bool operator==(const holding&) const = default;
     };
     int position_of(std::uintptr_t address, std::int64_t owner);
-    void find_threads(std::uintptr_t interpreter, int gil, std::vector<python_thread>& into) const;
+    void find_threads(std::uintptr_t interpreter, int gil, std::vector<python_thread>& into);
+    std::int64_t native_id_of(std::uintptr_t thread_state) const noexcept;
     bool read(const entry&, holding&) const noexcept;
     std::int64_t holder_of(entry&) const noexcept;
 
@@ -72,6 +73,11 @@ private:
     const os::own_memory memory_;
     mutable std::mutex mutex_;
     std::vector<entry> gils_;
+    struct known_thread {
+        std::uintptr_t state;
+        std::int64_t native_id;
+    };
+    std::vector<known_thread> threads_; ///< as last found; in order
 };
 
 } // namespace xcores::cpython

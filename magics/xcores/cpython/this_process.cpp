@@ -53,7 +53,8 @@ public:
         if (now >= nanoseconds{0})
             cpu_ = now;
         if (has_moved(now)) {
-            standing_ = probe_.look();
+            if (known_ || ++runs_ % reads_to_a_core == 0)
+                standing_ = probe_.look();
             known_ = false;
         }
         return {now, standing_.core, gil()};
@@ -90,6 +91,8 @@ private:
     const std::int64_t id_;
     const int gil_;
     const interpreter_watch& watch_;
+    static constexpr unsigned reads_to_a_core = 4; ///< threads seldom move while they run, and asking is dear
+    unsigned runs_ = reads_to_a_core - 1;
     bool known_ = false;
     thread_state last_ = thread_state::unknown;
 };
@@ -127,11 +130,14 @@ class neighbourhood final : public run::surroundings {
 public:
     void look() noexcept override { watch_.look(); }
 
+    bool has_changed() noexcept override { return !count_ || threads_.count() != count_; }
+
     bool lists_quickly(lane_kind kind) const override { return kind != lane_kind::process; }
 
     std::vector<run::subject> list(care how) override {
         std::vector<run::subject> found;
-        auto threads = os::threads_of_this_process();
+        count_ = threads_.count();
+        auto threads = threads_.read();
         std::erase_if(threads, [this](std::int64_t id) { return is_ours(id); });
         std::set<std::int64_t> native(threads.begin(), threads.end());
         const auto alive = native;
@@ -176,6 +182,8 @@ private:
     }
 
     interpreter_watch watch_;
+    const os::thread_list threads_;
+    std::optional<std::uint64_t> count_; ///< when they were last read
     std::map<std::int64_t, bool> ours_;
 };
 

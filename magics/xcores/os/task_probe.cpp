@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 namespace xcores::os {
 namespace {
@@ -108,8 +109,17 @@ std::string task_probe::command() const {
     return name;
 }
 
-std::vector<std::int64_t> threads_of_this_process() {
+thread_list::thread_list() noexcept : folder_(::open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
+
+std::vector<std::int64_t> thread_list::read() const {
     return numbers_in("/proc/self/task");
+}
+
+std::optional<std::uint64_t> thread_list::count() const noexcept {
+    struct stat facts{};
+    if (!folder_ || ::fstat(folder_.get(), &facts) != 0)
+        return std::nullopt;
+    return facts.st_nlink; // every thread is a folder in it, and so a link to it
 }
 
 std::vector<std::int64_t> processes_below_this() {

@@ -46,7 +46,17 @@ private:
     unique_fd system_call_;
 };
 
-std::vector<std::int64_t> threads_of_this_process();
+/// The threads of this process.
+class thread_list {
+public:
+    thread_list() noexcept;
+
+    std::vector<std::int64_t> read() const;
+    std::optional<std::uint64_t> count() const noexcept; ///< one system call
+
+private:
+    unique_fd folder_;
+};
 
 /// The children of this process, their children, and so on; not those that have ended and only wait to be collected.
 std::vector<std::int64_t> processes_below_this();

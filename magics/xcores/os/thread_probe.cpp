@@ -98,10 +98,22 @@ void block_signals_on_this_thread() noexcept {
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
-void name_this_thread(const char* name) noexcept {
+namespace {
+
+void give_name(pthread_t thread, const char* name) noexcept {
     char kept[16] = {};
     std::strncpy(kept, name, sizeof kept - 1);
-    pthread_setname_np(pthread_self(), kept);
+    pthread_setname_np(thread, kept);
+}
+
+} // namespace
+
+void name_this_thread(const char* name) noexcept {
+    give_name(pthread_self(), name);
+}
+
+void name_thread(std::thread& thread, const char* name) noexcept {
+    give_name(thread.native_handle(), name);
 }
 
 } // namespace xcores::os

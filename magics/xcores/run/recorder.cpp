@@ -11,10 +11,19 @@ namespace xcores::run {
 namespace {
 
 constexpr nanoseconds list_period = std::chrono::milliseconds{5};
-constexpr int lists_to_a_thorough_one = 5;
+constexpr int lists_to_a_thorough_one = 6;
 
 sample_log& log_in(const os::shared_memory& memory) {
     return *static_cast<sample_log*>(memory.data());
+}
+
+/// It had ended some time before that was noticed.
+void drop_what_came_after(trace& one) {
+    auto& spans = one.spans;
+    while (!spans.empty() && spans.back().state == model::thread_state::unknown) {
+        one.seen.end = std::max(one.seen.start, std::min(one.seen.end, spans.back().start));
+        spans.pop_back();
+    }
 }
 
 } // namespace
@@ -25,6 +34,7 @@ recorder::recorder(std::unique_ptr<surroundings> around, nanoseconds period)
         list(surroundings::care::thorough);
         listed_once_ = true;
         thread_ = std::thread([this] { loop(); });
+        os::name_thread(thread_, "xcores recorder");
     } catch (...) {
         halt();
         throw;
@@ -50,11 +60,13 @@ void recorder::halt() noexcept {
 
 void recorder::loop() noexcept {
     os::block_signals_on_this_thread();
-    os::name_this_thread("xcores recorder");
     std::unique_lock lock(mutex_);
     for (int lists = 1; !stopped_.wait_for(lock, list_period, [this] { return stopping_; }); ++lists) {
         try {
-            list(lists % lists_to_a_thorough_one == 0 ? surroundings::care::thorough : surroundings::care::quick);
+            if (lists % lists_to_a_thorough_one == 0)
+                list(surroundings::care::thorough);
+            else if (around_->has_changed())
+                list(surroundings::care::quick);
         } catch (const std::exception&) { // no memory or no descriptors now: what is new is seen later, or not at all
             made_.left_out = std::max<std::size_t>(made_.left_out, 1);
         }
@@ -115,6 +127,7 @@ void recorder::end(watch& one, nanoseconds time) {
     if (one.what.name.empty())
         one.what.name = one.by->name();
     one.what.spans = log_in(one.log).spans(start_);
+    drop_what_came_after(one.what);
     made_.traces.push_back(std::move(one.what));
 }
 
