@@ -11,7 +11,7 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 
 from xcores.display import Show, View
 from xcores.errors import usage_error
-from xcores.magics import _sampling_rate
+from xcores.options import sampling_rate
 from xcores.recorder import Recording
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _HEAD = re.compile(r"\s*%%cores(?:[ \t]+(.*))?$")
 
 
 def _rate(text: str) -> float:
-    rate = _sampling_rate(text)
+    rate = sampling_rate(text)
     if rate == 0:
         raise argparse.ArgumentTypeError("without samples there is nothing to see here: from 10 to 10000 per second")
     return rate

@@ -84,7 +84,7 @@ std::string name_for(const trace& one, const cast& known) {
     const auto found = known.names.find(one.what.id);
     switch (one.what.kind) {
     case lane_kind::python_thread:
-        return found != known.names.end() ? found->second : "Python thread " + number;
+        return found != known.names.end() ? found->second : one.name + " " + number;
     case lane_kind::native_thread:
         return "native: " + one.name + " " + number;
     case lane_kind::process:
