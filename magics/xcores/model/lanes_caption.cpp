@@ -86,7 +86,7 @@ std::string what_mattered(const report& from, const sum_of_kind& python, const s
     if (ratio(native.cpu, cpu) >= mostly)
         return work_of(native, "native thread", "native threads") + ", without the GIL";
     if (ratio(python.times.waiting_gil, wanted) >= notable)
-        return held_text(from) + ", and threads that wanted to run waited for it " +
+        return held_text(from) + ", and busy threads waited for it " +
                percent(ratio(python.times.waiting_gil, wanted)) + " of theirs";
     if (ratio(python.times.running_without_gil, running) >= mostly)
         return percent(ratio(python.times.running_without_gil, running)) +
