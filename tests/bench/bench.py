@@ -16,9 +16,16 @@ import cell
 import instrument
 import kernel
 import mapping
+import recorder
 from rows import Row
 
-BENCHMARKS = {"cpu": cell.cpu_bound, "instrument": instrument.instrument, "kernel": kernel.round_trips, "map": mapping.mapped}
+BENCHMARKS = {
+    "cpu": cell.cpu_bound,
+    "instrument": instrument.instrument,
+    "kernel": kernel.round_trips,
+    "map": mapping.mapped,
+    "recorder": recorder.recorder,
+}
 
 
 def environment() -> dict[str, object]:

@@ -90,7 +90,7 @@ std::string what_mattered(const report& from, const sum_of_kind& python, const s
                percent(ratio(python.times.waiting_gil, wanted)) + " of theirs";
     if (ratio(python.times.running_without_gil, running) >= mostly)
         return percent(ratio(python.times.running_without_gil, running)) +
-               " of what the Python threads ran was without the GIL";
+               " of the threads' running time was without the GIL";
     return held_text(from);
 }
 

@@ -126,8 +126,8 @@ TEST_CASE("nobody and a run still going on have their sentences too") {
 TEST_CASE("without workers the sentence counts what ran and says what held it back") {
     CHECK(
         caption_of(test::any_cell()) ==
-        "3 Python threads, 1 native thread and 1 process kept 1.58 of 2 cores busy; the GIL was held 87 % of the time, "
-        "and threads that wanted to run waited for it 49 % of theirs.");
+        "2 Python threads, 1 native thread and 1 process kept 1.58 of 2 cores busy; the GIL was held 88 % of the time, "
+        "and busy threads waited for it 49 % of theirs.");
 }
 
 namespace {
@@ -156,7 +156,7 @@ TEST_CASE("work that ran without the GIL, in native threads or in processes is t
             run_of(cores).worker(first).sharing_gil("main interpreter").worker(second).sampled(1ms, 1us).report());
     };
     CHECK(sentence(main_thread().cpu(90ms).running(90ms).holding(10ms), waiting) ==
-          "2 Python threads kept 0.91 of 2 cores busy; 90 % of what the Python threads ran was without the GIL.");
+          "2 Python threads kept 0.91 of 2 cores busy; 90 % of the threads' running time was without the GIL.");
     CHECK(sentence(waiting,
                    worker().named(lane_kind::native_thread, "native: x 1").ran(0ms, 100ms).cpu(99ms).running(100ms)) ==
           "1 Python thread and 1 native thread kept 1.00 of 2 cores busy; the native thread did 99 % of the work, "
