@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <poll.h>
+#include <pthread.h>
 #include <span>
 #include <sys/eventfd.h>
 #include <system_error>
@@ -44,7 +45,13 @@ void shell_loop::abort_waiting() {
     }
 }
 
+void shell_loop::name_threads_to_come() {
+    pthread_getname_np(pthread_self(), own_name_.data(), own_name_.size());
+    pthread_setname_np(pthread_self(), "xcores server");
+}
+
 void shell_loop::run_impl() {
+    pthread_setname_np(pthread_self(), own_name_.data());
     while (step()) {
     }
 }

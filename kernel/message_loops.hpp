@@ -3,6 +3,7 @@
 #include "request_handler.hpp"
 #include "shutdown.hpp"
 
+#include <array>
 #include <deque>
 #include <functional>
 #include <xeus-zmq/xcontrol_runner.hpp>
@@ -26,6 +27,10 @@ public:
     /// that failed is sent: whoever has seen that reply sends new requests, and those must run.
     void abort_waiting();
 
+    /// The threads that this one makes between now and the loop's run are the server's, and bear that name: so
+    /// `%%cores` can tell them from those of a cell.
+    void name_threads_to_come();
+
 private:
     struct waiting {
         xeus::xmessage message;
@@ -40,6 +45,7 @@ private:
     shutdown const& shutdown_;
     delivery deliver_;
     std::deque<waiting> waiting_;
+    std::array<char, 16> own_name_{};
 };
 
 /// Reads the control channel on a thread of its own, without the GIL, and can be stopped from any thread.

@@ -220,6 +220,7 @@ void server::start_impl(xeus::xpub_message message) {
         session_ = message.header().value("session", "");
         topic_ = message.topic().substr(0, message.topic().size() - std::string_view("status").size());
     }
+    shell_loop_->name_threads_to_come();
     inner_->start(std::move(message));
 }
 

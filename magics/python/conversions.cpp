@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "conversions.hpp"
 
+#include <algorithm>
+
 #include <pybind11/stl.h>
 
 #include <xcores/cpython/buffers.hpp>
@@ -33,6 +35,23 @@ py::dict dict_of(const model::outcome& how) {
     one["code"] = how.code;
     one["abandoned"] = how.abandoned;
     return one;
+}
+
+std::chrono::nanoseconds seconds(double value) {
+    constexpr double longest = 1e9; // seconds; more does not fit and is for ever anyway
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::duration<double>(std::min(value, longest)));
+}
+
+void describe_python(model::environment_record& environment) {
+    const auto sys = py::module_::import("sys");
+    environment.xcores = XCORES_VERSION;
+    if (py::hasattr(sys, "_is_gil_enabled"))
+        environment.gil_disabled = !sys.attr("_is_gil_enabled")().cast<bool>();
+}
+
+std::chrono::nanoseconds switch_interval() {
+    return seconds(py::module_::import("sys").attr("getswitchinterval")().cast<double>());
 }
 
 } // namespace xcores::python

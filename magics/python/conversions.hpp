@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <chrono>
 #include <memory>
 
 #include <pybind11/pybind11.h>
@@ -24,5 +25,13 @@ pybind11::dict dict_of(const model::outcome&);
 struct report_view {
     model::report value;
 };
+
+std::chrono::nanoseconds seconds(double);
+
+/// The version of this module, and whether this Python has a GIL.
+void describe_python(model::environment_record&);
+
+/// `sys.getswitchinterval()`, which the user may change at any time.
+std::chrono::nanoseconds switch_interval();
 
 } // namespace xcores::python

@@ -24,6 +24,7 @@
 #include "bindings.hpp"
 #include "conversions.hpp"
 #include "item_bindings.hpp"
+#include "recorder_bindings.hpp"
 
 namespace xcores::python {
 namespace {
@@ -79,9 +80,7 @@ void configure(const std::string& worker_source) {
             python.path.push_back(entry.cast<std::string>());
     python.worker_source = worker_source;
     auto made = std::make_unique<executors::engine>(std::move(python));
-    made->environment().xcores = XCORES_VERSION;
-    if (py::hasattr(sys, "_is_gil_enabled"))
-        made->environment().gil_disabled = !sys.attr("_is_gil_enabled")().cast<bool>();
+    describe_python(made->environment());
     the_engine() = std::move(made);
 }
 
@@ -112,8 +111,7 @@ std::shared_ptr<run::session> start(const std::string& kind, const py::list& inp
         plan.timeout = seconds(*timeout);
     plan.sample_period = sample_hz > 0 ? seconds(1 / sample_hz) : nanoseconds{0};
     auto& engine = configured_engine();
-    engine.environment().switch_interval =
-        seconds(py::module_::import("sys").attr("getswitchinterval")().cast<double>());
+    engine.environment().switch_interval = switch_interval();
     const py::gil_scoped_release let_go;
     return engine.start(std::move(plan));
 }
@@ -271,6 +269,7 @@ PYBIND11_MODULE(_engine, module, pybind11::mod_gil_not_used()) {
     define_report(module);
     define_items(module);
     define_executors(module);
+    define_recorder(module);
     py::class_<run::session, std::shared_ptr<run::session>>(module, "Run", "One cell running on several workers.")
         .def("wait", &wait, py::arg("seconds"),
              "Waits until all workers have ended (True); or there is new output, more items are wanted, a signal came, "

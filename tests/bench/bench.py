@@ -17,9 +17,17 @@ import executors
 import instrument
 import kernel
 import mapping
+import recorder
 from rows import Row
 
-BENCHMARKS = {"cpu": cell.cpu_bound, "executors": executors.all_rows, "instrument": instrument.instrument, "kernel": kernel.round_trips, "map": mapping.mapped}
+BENCHMARKS = {
+    "cpu": cell.cpu_bound,
+    "executors": executors.all_rows,
+    "instrument": instrument.instrument,
+    "kernel": kernel.round_trips,
+    "map": mapping.mapped,
+    "recorder": recorder.recorder,
+}
 
 
 def environment() -> dict[str, object]:

@@ -123,6 +123,10 @@ TEST_CASE("one sample looks as approved") {
     check("one_sample", test::one_sample());
 }
 
+TEST_CASE("threads and a process under an ordinary cell look as approved") {
+    check("any_cell", test::any_cell());
+}
+
 TEST_CASE("a locale with decimal commas changes nothing") {
     const std::locale before = std::locale::global(std::locale(std::locale::classic(), new comma_and_dots));
     const std::string c_before = std::setlocale(LC_ALL, nullptr);

@@ -154,3 +154,47 @@ def test_three_hundred_mixed_cells_leave_the_kernel_as_it_was(new_notebook):
             memory[number] = notebook.memory()
     # Flat, but for what the allocator keeps of the largest moment: a tenth of a megabyte a cell would be 20.
     assert memory[299] - memory[99] < 10, memory
+
+
+def lanes_of(notebook):
+    return notebook.run("import json, xcores\n[lane['name'] for lane in json.loads(xcores.last_report().to_json())['workers']]").result
+
+
+def test_any_cell_shows_its_threads_and_none_of_the_kernel(notebook):
+    notebook.run("import threading, time\ndef spin(end):\n    while time.thread_time() < end: sum(range(1000))")
+    cell = notebook.run(
+        "%%cores\nprint('x' * 100_000)\none = threading.Thread(target=spin, args=(0.1,), name='mine')\none.start(); one.join(); 42"
+    )
+    assert cell.status == "ok" and cell.result == "42"
+    assert "mine" in table(cell) and [content for content in cell.contents("display_data") if "image/png" in content["data"]]
+    assert lanes_of(notebook) == "['MainThread', 'mine']"
+
+
+def test_any_cell_may_await(notebook):
+    cell = notebook.run("%%cores --no-plot\nimport asyncio\nawait asyncio.to_thread(spin, 0.05)\nawait asyncio.sleep(0, 'slept')")
+    assert cell.result == "'slept'" and "asyncio_0" in table(cell)
+
+
+def test_any_cell_may_use_a_multiprocessing_pool(notebook):
+    cell = notebook.run(
+        "%%cores --no-plot\nimport math, multiprocessing\nwith multiprocessing.Pool(2) as pool:\n    sizes = pool.map(math.factorial, [20_000] * 20)"
+    )
+    assert cell.status == "ok", cell.traceback
+    assert table(cell).count("process ") >= 2
+
+
+def test_an_interrupt_ends_any_cell_and_what_was_seen_is_shown(notebook):
+    cell = notebook.start("%%cores\nprint('in', flush=True)\nwhile True: pass")
+    cell.wait_for(lambda: "in" in cell.stdout)
+    notebook.interrupt()
+    cell.wait()
+    assert cell.error == "KeyboardInterrupt" and "MainThread" in table(cell)
+    assert notebook.run("1 + 1").result == "2"
+
+
+def test_an_error_in_any_cell_is_an_error_of_the_cell(notebook):
+    cell = notebook.run("%%cores\n\n1 / 0")
+    assert cell.status == "error" and cell.error == "ZeroDivisionError" and "line 3" in cell.traceback.replace(", in", "")
+    assert len(cell.contents("error")) == 1 and "MainThread" in table(cell)
+    assert notebook.run("%%cores --what\nnever = 1").status == "error"
+    assert notebook.run("'never' in globals()").result == "False"

@@ -38,6 +38,15 @@ def test_every_magic_shows_a_table_with_results_and_a_picture(executed: pathlib.
             assert "<table" in "".join("".join(output["data"].get("text/html", "")) for output in cell["outputs"] if "data" in output)
 
 
+def test_any_cell_can_be_looked_at(executed: pathlib.Path) -> None:
+    cells = [cell for cell in code_cells(executed / "look-at-any-cell.ipynb") if "".join(cell["source"]).startswith("%%cores")]
+    assert len(cells) == 6
+    lanes = ["ThreadPoolExecutor", "ThreadPoolExecutor", "asyncio_0", "process ", "process ", "process "]
+    for cell, lane in zip(cells, lanes, strict=True):
+        tables = "".join("".join(output.get("data", {}).get("text/html", "")) for output in cell["outputs"])
+        assert "MainThread" in tables and lane in tables
+
+
 def test_the_three_kinds_of_workers_come_to_the_same_results(executed: pathlib.Path) -> None:
     found = []
     for cell in code_cells(executed / "quickstart.ipynb"):

@@ -38,12 +38,20 @@ public:
     }
 
     worker& did(std::int64_t items) { return record_.items = items, *this; }
+    worker& named(model::lane_kind kind, std::string name) { ///< not a worker, but a thread or process under any cell
+        record_.lane = kind;
+        record_.name = std::move(name);
+        return returned();
+    }
 
     worker& holding(nanoseconds time, int core = 0) {
         return sample(time, model::thread_state::running, model::gil_state::held, core);
     }
     worker& running(nanoseconds time, int core = 0) {
         return sample(time, model::thread_state::running, model::gil_state::not_held, core);
+    }
+    worker& elsewhere(nanoseconds time, int core = 0) { ///< on a core, with or without a GIL that is not known here
+        return sample(time, model::thread_state::running, model::gil_state::unknown, core);
     }
     worker& waiting_for_gil(nanoseconds time) {
         return sample(time, model::thread_state::waiting_gil, model::gil_state::not_held, -1);

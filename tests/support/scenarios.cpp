@@ -238,6 +238,36 @@ model::report ten_minutes() {
         .report();
 }
 
+model::report any_cell() {
+    using model::lane_kind;
+    worker first = worker().named(lane_kind::python_thread, "MainThread").ran(0ms, 120ms).cpu(54ms).holding(4ms, 1);
+    worker second = worker().named(lane_kind::python_thread, "ThreadPoolExecutor-0_0").ran(4ms, 104ms).cpu(48ms);
+    for (int i = 0; i < 10; ++i) {
+        first.holding(5ms, i % 2).waiting_for_gil(5ms);
+        second.waiting_for_gil(5ms).holding(5ms, i % 2);
+    }
+    return run_of(cores)
+        .worker(first.blocked(15ms).holding(1ms, 1).queued(1ms))
+        .worker(second)
+        .sharing_gil("main interpreter", 21)
+        .worker(worker()
+                    .named(lane_kind::native_thread, "native: <blas> 4713")
+                    .ran(0ms, 120ms)
+                    .cpu(18ms)
+                    .blocked(60ms)
+                    .running(20ms, 0)
+                    .blocked(40ms))
+        .worker(worker()
+                    .named(lane_kind::process, "process 4720 python3")
+                    .ran(30ms, 118ms)
+                    .cpu(70ms)
+                    .elsewhere(70ms, 0)
+                    .waiting_for_core(8ms, model::gil_state::unknown)
+                    .blocked(10ms))
+        .sampled(1ms, 1ms)
+        .report();
+}
+
 std::vector<scenario> scenarios() {
     return {{"ping_pong", ping_pong()},
             {"side_by_side", side_by_side()},
@@ -249,7 +279,8 @@ std::vector<scenario> scenarios() {
             {"hostile_strings", hostile_strings()},
             {"nobody", nobody()},
             {"all_unknown", all_unknown()},
-            {"one_sample", one_sample()}};
+            {"one_sample", one_sample()},
+            {"any_cell", any_cell()}};
 }
 
 } // namespace xcores::test

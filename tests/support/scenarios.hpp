@@ -21,6 +21,7 @@ model::report hostile_strings();        ///< everything a user can put into a re
 model::report nobody();                 ///< zero workers
 model::report all_unknown();            ///< nothing was measured
 model::report one_sample();             ///< a run so short that each worker was seen once
+model::report any_cell();               ///< no workers: threads of all kinds and a process under an ordinary cell
 model::report many_workers(int number); ///< threads, each with a busy life
 model::report ten_minutes();            ///< two threads, 120,000 hand-overs
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""xcores runs a notebook cell on many cores: `%%threads`, `%%subinterp` and `%%procs`.
+"""xcores runs a notebook cell on many cores, `%%threads`, `%%subinterp`, `%%procs`, and shows any cell: `%%cores`.
 
 The kernel "Python (xcores)" has the magics from the start; in any other IPython `%load_ext xcores` brings them.
 Programs have the same workers as `concurrent.futures` executors: `ThreadExecutor`, `SubinterpExecutor`, `ProcessExecutor`.
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from xcores.executors import ProcessExecutor, SubinterpExecutor, ThreadExecutor
 
 __all__ = ["ProcessExecutor", "SubinterpExecutor", "ThreadExecutor", "last_report", "load_ipython_extension",
-           "unload_ipython_extension"]
+           "record", "unload_ipython_extension"]
 
 
 def __getattr__(name: str) -> Any:
@@ -33,13 +33,24 @@ def last_report() -> Any:
     return last_report()
 
 
+def record(sample_hz: float = 1000.0) -> Any:
+    """Record what all threads and child processes do in a `with` block; `print` the result to see it.
+
+    The same as `%%cores`, for scripts and parts of cells: see `xcores.recorder.record`.
+    """
+    from xcores.recorder import Recording
+
+    return Recording(sample_hz)
+
+
 def load_ipython_extension(shell: "InteractiveShell") -> None:
     """Add the magics to `shell`. Doing it again changes nothing."""
-    from xcores import _engine, errors, magics, output
+    from xcores import _engine, cores, errors, magics, output
 
     errors.uninstall(shell)
     errors.install(shell)
     magics.register(shell)
+    cores.register(shell)
     output.install()
     # The first picture of a process has to find the fonts: better now than under the first cell.
     threading.Thread(target=_engine.warm_fonts, daemon=True).start()
@@ -47,8 +58,9 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
 
 def unload_ipython_extension(shell: "InteractiveShell") -> None:
     """Take away all that `load_ipython_extension` added. Workers that are ready stay so until the kernel ends."""
-    from xcores import errors, magics, output
+    from xcores import cores, errors, magics, output
 
     magics.unregister(shell)
+    cores.unregister(shell)
     errors.uninstall(shell)
     output.uninstall()

@@ -30,6 +30,12 @@ def last_report() -> Any:
     return _last_report
 
 
+def remember(report: Any) -> None:
+    """Make this the latest run."""
+    global _last_report
+    _last_report = report
+
+
 class Supervision:
     """One cell under way, `--repeat` included.
 

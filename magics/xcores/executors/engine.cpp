@@ -9,15 +9,21 @@
 
 namespace xcores::executors {
 
-engine::engine(python_description python) {
+model::environment_record environment_here() {
+    model::environment_record here;
+    here.python = std::string(Py_GetVersion(), std::string_view(Py_GetVersion()).find(' '));
+    here.platform = os::platform();
+    here.cpu = os::cpu_model();
+    here.cores = os::usable_cores();
+    return here;
+}
+
+engine::engine(python_description python) : environment_(environment_here()) {
     const auto description = std::make_shared<const python_description>(std::move(python));
     const std::shared_ptr<const std::string> source(description, &description->worker_source);
     pools_ = {std::make_shared<run::pool>([] { return make_thread_body(); }),
               std::make_shared<run::pool>([source] { return make_subinterpreter_body(source); }),
               std::make_shared<run::pool>([description] { return make_process_body(description); })};
-    environment_.python = std::string(Py_GetVersion(), std::string_view(Py_GetVersion()).find(' '));
-    environment_.platform = os::platform();
-    environment_.cpu = os::cpu_model();
 }
 
 model::environment_record engine::environment_now() const {

@@ -11,6 +11,9 @@
 
 namespace xcores::executors {
 
+/// The machine and Python's version; the rest is for those who know Python's state to fill in. Needs no GIL.
+model::environment_record environment_here();
+
 /// The pools of warm workers, one a kind, and the way to run a plan on them.
 ///
 /// - Thread: any.

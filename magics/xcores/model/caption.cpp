@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <xcores/model/format.hpp>
+#include <xcores/model/lanes_caption.hpp>
 #include <xcores/model/summary.hpp>
 
 namespace xcores::model {
@@ -23,6 +24,8 @@ std::string noun(worker_kind kind, std::ptrdiff_t number) {
         return number == 1 ? "interpreter" : "interpreters";
     case worker_kind::procs:
         return number == 1 ? "process" : "processes";
+    case worker_kind::cores:
+        break; // no workers: see lanes_caption.cpp
     }
     return "workers";
 }
@@ -231,6 +234,8 @@ std::string so_far(const report& from) {
 } // namespace
 
 std::string caption_of(const report& from) {
+    if (from.kind == worker_kind::cores)
+        return caption_of_lanes(from);
     const auto workers = std::ssize(from.workers);
     if (workers == 0)
         return "No workers ran.";

@@ -60,26 +60,32 @@ json outcome_json(const outcome& how) {
             {"code", optional_json(how.code)}, {"abandoned", how.abandoned}};
 }
 
+// `lane`, `name` and `left_out` came later, and only where no worker of ours ran: reports of workers go without them.
 json worker_json(const worker_record& worker) {
-    return {{"index", worker.index},
-            {"process_id", id_json(worker.process_id)},
-            {"native_thread_id", id_json(worker.native_thread_id)},
-            {"startup_ns", optional_json(worker.startup)},
-            {"transfer_in_ns", optional_json(worker.transfer_in)},
-            {"run_ns", optional_json(worker.run)},
-            {"transfer_out_ns", optional_json(worker.transfer_out)},
-            {"cpu_ns", optional_json(worker.cpu)},
-            {"queue_wait_ns", optional_json(worker.queue_wait)},
-            {"voluntary_switches", optional_json(worker.voluntary_switches)},
-            {"involuntary_switches", optional_json(worker.involuntary_switches)},
-            {"minor_faults", optional_json(worker.minor_faults)},
-            {"major_faults", optional_json(worker.major_faults)},
-            {"migrations", optional_json(worker.migrations)},
-            {"memory_bytes", optional_json(worker.memory_bytes)},
-            {"items", optional_json(worker.items)},
-            {"outcome", outcome_json(worker.how)},
-            {"result", worker.result},
-            {"spans", spans_json(worker.spans)}};
+    json result = {{"index", worker.index},
+                   {"process_id", id_json(worker.process_id)},
+                   {"native_thread_id", id_json(worker.native_thread_id)},
+                   {"startup_ns", optional_json(worker.startup)},
+                   {"transfer_in_ns", optional_json(worker.transfer_in)},
+                   {"run_ns", optional_json(worker.run)},
+                   {"transfer_out_ns", optional_json(worker.transfer_out)},
+                   {"cpu_ns", optional_json(worker.cpu)},
+                   {"queue_wait_ns", optional_json(worker.queue_wait)},
+                   {"voluntary_switches", optional_json(worker.voluntary_switches)},
+                   {"involuntary_switches", optional_json(worker.involuntary_switches)},
+                   {"minor_faults", optional_json(worker.minor_faults)},
+                   {"major_faults", optional_json(worker.major_faults)},
+                   {"migrations", optional_json(worker.migrations)},
+                   {"memory_bytes", optional_json(worker.memory_bytes)},
+                   {"items", optional_json(worker.items)},
+                   {"outcome", outcome_json(worker.how)},
+                   {"result", worker.result},
+                   {"spans", spans_json(worker.spans)}};
+    if (worker.lane != lane_kind::worker) {
+        result["lane"] = name_of(worker.lane);
+        result["name"] = worker.name;
+    }
+    return result;
 }
 
 json environment_json(const environment_record& environment) {
@@ -146,6 +152,8 @@ public:
             fail("expected an array");
         return value_.size();
     }
+
+    bool has(const std::string& key) const { return value_.is_object() && value_.contains(key); }
 
     bool is_null() const { return value_.is_null(); }
 
@@ -265,6 +273,10 @@ outcome outcome_from(const place& from) {
 worker_record worker_from(const place& from) {
     worker_record worker;
     worker.index = from.at("index").integer<int>();
+    if (from.has("lane")) {
+        worker.lane = enumerator<lane_kind>(from.at("lane"), 4);
+        worker.name = from.at("name").text();
+    }
     worker.process_id = optional_integer<std::int64_t>(from.at("process_id")).value_or(0);
     worker.native_thread_id = optional_integer<std::int64_t>(from.at("native_thread_id")).value_or(0);
     worker.startup = optional_interval(from.at("startup_ns"));
@@ -343,16 +355,19 @@ json to_json(const report& from) {
     json gils = json::array();
     for (const gil_record& gil : from.gils)
         gils.push_back({{"name", gil.name}, {"workers", gil.workers}, {"handovers", optional_json(gil.handovers)}});
-    return {{"schema", report::schema},
-            {"kind", name_of(from.kind)},
-            {"environment", environment_json(from.environment)},
-            {"wall_ns", optional_json(from.wall)},
-            {"elapsed_ns", from.elapsed.count()},
-            {"workers", std::move(workers)},
-            {"gils", std::move(gils)},
-            {"sampling", sampling_json(from.sampling)},
-            {"items", items_json(from.items)},
-            {"repeats", repeats_json(from.repeats)}};
+    json result = {{"schema", report::schema},
+                   {"kind", name_of(from.kind)},
+                   {"environment", environment_json(from.environment)},
+                   {"wall_ns", optional_json(from.wall)},
+                   {"elapsed_ns", from.elapsed.count()},
+                   {"workers", std::move(workers)},
+                   {"gils", std::move(gils)},
+                   {"sampling", sampling_json(from.sampling)},
+                   {"items", items_json(from.items)},
+                   {"repeats", repeats_json(from.repeats)}};
+    if (from.left_out > 0)
+        result["left_out"] = from.left_out;
+    return result;
 }
 
 report report_from_json(const json& document) {
@@ -360,7 +375,7 @@ report report_from_json(const json& document) {
     if (const place schema = from.at("schema"); schema.text() != report::schema)
         schema.fail("expected \"" + std::string(report::schema) + "\", not \"" + schema.text() + "\"");
     report result;
-    result.kind = enumerator<worker_kind>(from.at("kind"), 3);
+    result.kind = enumerator<worker_kind>(from.at("kind"), 4);
     result.environment = environment_from(from.at("environment"));
     result.wall = optional_time(from.at("wall_ns"));
     result.elapsed = from.at("elapsed_ns").time();
@@ -376,6 +391,8 @@ report report_from_json(const json& document) {
     result.sampling = sampling_from(from.at("sampling"));
     result.items = items_from(from.at("items"));
     result.repeats = repeats_from(from.at("repeats"));
+    if (from.has("left_out"))
+        result.left_out = from.at("left_out").integer<std::int64_t>();
     return result;
 }
 

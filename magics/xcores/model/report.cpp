@@ -11,6 +11,22 @@ std::string_view name_of(worker_kind kind) {
         return "subinterp";
     case worker_kind::procs:
         return "procs";
+    case worker_kind::cores:
+        return "cores";
+    }
+    return "unknown";
+}
+
+std::string_view name_of(lane_kind kind) {
+    switch (kind) {
+    case lane_kind::worker:
+        return "worker";
+    case lane_kind::python_thread:
+        return "python_thread";
+    case lane_kind::native_thread:
+        return "native_thread";
+    case lane_kind::process:
+        return "process";
     }
     return "unknown";
 }

@@ -15,8 +15,17 @@ namespace xcores::model {
 
 using std::chrono::nanoseconds;
 
-/// How the workers are isolated from each other.
-enum class worker_kind : std::uint8_t { threads, subinterp, procs };
+/// How the workers are isolated from each other. `cores` is a run without workers of ours: the lanes of its report are
+/// whatever threads and processes there were while a cell ran in the notebook itself.
+enum class worker_kind : std::uint8_t { threads, subinterp, procs, cores };
+
+/// What a lane of the report is. Workers are known by their index; all others have a name.
+enum class lane_kind : std::uint8_t {
+    worker,
+    python_thread, ///< a thread of the notebook's process that ran Python
+    native_thread, ///< one that was never seen to: of BLAS, a compressor, Arrow; it never holds a GIL
+    process,       ///< below the notebook's; `cpu` is that of all its threads, and its GIL is unknown
+};
 
 /// What a worker's thread was doing at one sample.
 enum class thread_state : std::uint8_t {
@@ -73,7 +82,9 @@ struct outcome {
 
 struct worker_record {
     int index = 0;
-    std::int64_t process_id = 0;       ///< 0 when unknown
+    lane_kind lane = lane_kind::worker;
+    std::string name;            ///< "MainThread", "native: python3 4711", "process 4712 python3"; empty: a worker
+    std::int64_t process_id = 0; ///< 0 when unknown
     std::int64_t native_thread_id = 0; ///< 0 when unknown
 
     std::optional<interval> startup; ///< empty: the worker was already there (warm)
@@ -172,11 +183,13 @@ struct report {
     std::optional<sampling_record> sampling;
     std::optional<items_record> items;    ///< empty: not a mapped cell
     std::optional<repeat_record> repeats; ///< empty: ran once
+    std::int64_t left_out = 0;            ///< threads and processes that have no record, because there were too many
 
     bool operator==(const report&) const = default;
 };
 
 std::string_view name_of(worker_kind);
+std::string_view name_of(lane_kind);
 std::string_view name_of(thread_state);
 std::string_view name_of(gil_state);
 std::string_view name_of(outcome_kind);

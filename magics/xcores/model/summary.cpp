@@ -29,6 +29,11 @@ nanoseconds& part_of(state_times& times, const span& one) {
     return times.unknown;
 }
 
+/// A process is on a core whoever holds its GIL, of which nothing is known from outside.
+bool runs_without_our_gil(const worker_record& worker, const span& one) {
+    return worker.lane == lane_kind::process && one.state == thread_state::running;
+}
+
 double ratio(nanoseconds part, nanoseconds whole) {
     return static_cast<double>(part.count()) / static_cast<double>(whole.count());
 }
@@ -64,6 +69,8 @@ std::optional<std::vector<nanoseconds>> holding_times(const report& from, const 
 int bound_of(const report& from) {
     const auto workers = std::ssize(from.workers);
     const auto cores = from.environment.cores.empty() ? workers : std::ssize(from.environment.cores);
+    if (from.kind == worker_kind::cores) // nobody chose how many threads and processes there are
+        return static_cast<int>(std::max(std::ptrdiff_t{1}, cores));
     return static_cast<int>(std::max(std::ptrdiff_t{1}, std::min(workers, cores)));
 }
 
@@ -76,7 +83,7 @@ state_times times_of(const worker_record& worker) {
     for (const span& one : worker.spans) {
         const nanoseconds length = overlap(one, *worker.run);
         times.sampled += length;
-        part_of(times, one) += length;
+        (runs_without_our_gil(worker, one) ? times.running_without_gil : part_of(times, one)) += length;
         if (one.gil == gil_state::held)
             times.gil_held += length;
     }

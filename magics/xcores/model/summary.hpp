@@ -23,7 +23,7 @@ struct state_times {
 };
 
 /// Times within the worker's `run` interval only; all zero without samples. Running while the GIL's state is unknown
-/// counts as unknown.
+/// counts as unknown, but for another process: that runs without any GIL of this one.
 state_times times_of(const worker_record&);
 
 /// CPU time divided by run time: 1 is a core used all the time. Empty when either is unknown or the run took no time.
@@ -33,7 +33,8 @@ struct totals {
     std::optional<interval> running;          ///< from the first worker's run start to the last one's end
     std::optional<nanoseconds> cpu;           ///< sum over workers; empty when unknown for one that ran
     std::optional<double> cores_busy;         ///< cpu / running: how many cores the workers kept busy on average
-    int speedup_bound = 1;                    ///< min(workers, usable cores): no cell can gain more than this here
+    int speedup_bound = 1;                    ///< min(workers, usable cores): no cell can gain more than this here;
+                                              ///< of a run without workers of ours the usable cores
     std::optional<std::int64_t> memory_bytes; ///< sum over the workers for which it is known
     int returned = 0;                         ///< workers that ran to the end
 };

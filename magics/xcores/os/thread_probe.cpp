@@ -52,8 +52,13 @@ nanoseconds thread_probe::cpu_time() const noexcept {
 }
 
 thread_probe::situation thread_probe::look() const noexcept {
+    return situation_in(system_call_);
+}
+
+thread_probe::situation situation_in(const unique_fd& system_call) noexcept {
+    using activity = thread_probe::activity;
     char text[256];
-    const auto size = system_call_ ? ::pread(system_call_.get(), text, sizeof text - 1, 0) : -1;
+    const auto size = system_call ? ::pread(system_call.get(), text, sizeof text - 1, 0) : -1;
     if (size <= 0)
         return {};
     text[size] = 0;
@@ -93,10 +98,22 @@ void block_signals_on_this_thread() noexcept {
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
-void name_this_thread(const char* name) noexcept {
+namespace {
+
+void give_name(pthread_t thread, const char* name) noexcept {
     char kept[16] = {};
     std::strncpy(kept, name, sizeof kept - 1);
-    pthread_setname_np(pthread_self(), kept);
+    pthread_setname_np(thread, kept);
+}
+
+} // namespace
+
+void name_this_thread(const char* name) noexcept {
+    give_name(pthread_self(), name);
+}
+
+void name_thread(std::thread& thread, const char* name) noexcept {
+    give_name(thread.native_handle(), name);
 }
 
 } // namespace xcores::os

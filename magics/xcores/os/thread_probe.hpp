@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <thread>
 
 #include <xcores/os/clock.hpp>
 #include <xcores/os/fd.hpp>
@@ -36,6 +37,9 @@ private:
     unique_fd system_call_;
 };
 
+/// What a file like /proc/self/task/TID/syscall says.
+thread_probe::situation situation_in(const unique_fd& system_call) noexcept;
+
 /// Exact totals of the calling thread since it began.
 struct thread_totals {
     std::optional<nanoseconds> queue_wait;
@@ -51,6 +55,7 @@ thread_totals totals_of_this_thread() noexcept;
 /// ours.
 void block_signals_on_this_thread() noexcept;
 
-void name_this_thread(const char* name) noexcept; ///< at most 15 bytes are kept
+void name_this_thread(const char* name) noexcept;          ///< at most 15 bytes are kept
+void name_thread(std::thread&, const char* name) noexcept; ///< at once, while the thread may not yet have run
 
 } // namespace xcores::os

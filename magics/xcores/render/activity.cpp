@@ -36,7 +36,9 @@ interval run_of(const model::worker_record& worker) {
 
 } // namespace
 
-activity activity_of(const model::span& one) {
+activity activity_of(const model::worker_record& worker, const model::span& one) {
+    if (worker.lane == model::lane_kind::process && one.state == model::thread_state::running)
+        return activity::elsewhere;
     switch (one.state) {
     case model::thread_state::running:
         return one.gil == model::gil_state::held       ? activity::with_gil
@@ -60,6 +62,8 @@ std::string_view words_for(activity what) {
         return "running with the GIL";
     case activity::without_gil:
         return "running without the GIL";
+    case activity::elsewhere:
+        return "running in a process of its own";
     case activity::waiting_core:
         return "waiting for a core";
     case activity::waiting_gil:
@@ -79,7 +83,7 @@ std::vector<stretch> activities_of(const model::report& from, const model::worke
     std::vector<stretch> result;
     nanoseconds at = run.start;
     for (const model::span& one : worker.spans) {
-        const auto category = static_cast<std::size_t>(activity_of(one));
+        const auto category = static_cast<std::size_t>(activity_of(worker, one));
         const nanoseconds start = std::clamp(one.start, at, std::max(at, run.end));
         const nanoseconds end = std::min(one.end, run.end);
         if (end <= start)

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <vector>
 
 namespace xcores::render {
 
@@ -163,6 +164,25 @@ std::string clipped(std::string_view text, std::size_t limit) {
             return result.substr(0, last) + "…";
         last = result.size();
         append(result, take(rest));
+    }
+    return result;
+}
+
+std::string shortened(std::string_view text, std::size_t limit) {
+    constexpr std::size_t tail = 6;
+    std::vector<std::string> letters;
+    const std::string shown = visible(text);
+    for (std::string_view rest = shown; !rest.empty();)
+        append(letters.emplace_back(), take(rest));
+    if (letters.size() <= limit || limit <= tail + 1)
+        return clipped(text, limit);
+    std::string result;
+    for (std::size_t i = 0; i < letters.size(); ++i) {
+        if (i == limit - tail - 1) {
+            result += "…";
+            i = letters.size() - tail;
+        }
+        result += letters[i];
     }
     return result;
 }

@@ -19,6 +19,9 @@ std::string escaped(std::string_view);
 /// At most `limit` characters of `visible(text)`, the last of them "…" if there were more.
 std::string clipped(std::string_view text, std::size_t limit);
 
+/// The same for names, which differ at their ends: "ThreadPoolEx…or-0_1".
+std::string shortened(std::string_view text, std::size_t limit);
+
 /// How many terminal columns this takes: wide East Asian characters and emoji take two, combining marks none.
 std::size_t width_of(std::string_view);
 

@@ -11,6 +11,8 @@ std::string_view glyph_for(activity what) {
         return "█";
     case activity::without_gil:
         return "▓";
+    case activity::elsewhere:
+        return "▚";
     case activity::waiting_core:
         return "▒";
     case activity::waiting_gil:
@@ -44,7 +46,8 @@ glyph glyph_of(const coverage& shares, std::size_t column) {
         if (shares.share(column, static_cast<std::size_t>(what)) >= most * sum)
             return {glyph_for(what), what};
     const double running = shares.share(column, static_cast<std::size_t>(activity::with_gil)) +
-                           shares.share(column, static_cast<std::size_t>(activity::without_gil));
+                           shares.share(column, static_cast<std::size_t>(activity::without_gil)) +
+                           shares.share(column, static_cast<std::size_t>(activity::elsewhere));
     return {heights[static_cast<std::size_t>(running / sum * 6.99)], {}};
 }
 

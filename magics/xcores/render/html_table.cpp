@@ -26,8 +26,15 @@ std::string unbroken(std::string_view text) {
     return result;
 }
 
+/// Numbers to the right, names to the left.
+std::string_view side_of_labels(const table& figures) {
+    return figures.has_outcomes ? to_the_right : to_the_left;
+}
+
 std::string head_of(const table& figures) {
-    std::string line = "<thead><tr>" + cell("th", to_the_right, "worker") + cell("th", to_the_left, "result");
+    std::string line = "<thead><tr>" + cell("th", side_of_labels(figures), figures.first_head);
+    if (figures.has_outcomes)
+        line += cell("th", to_the_left, "result");
     for (const std::string& head : figures.heads)
         line += cell("th", to_the_right, unbroken(head));
     return line + "</tr></thead>\n";
@@ -38,8 +45,10 @@ std::string outcome_cell(const row& from) {
     return cell("td", to_the_left, from.returned ? "<code>" + words + "</code>" : "<b>✗ " + words + "</b>");
 }
 
-std::string line_of(const row& from) {
-    std::string line = "<tr>" + cell("td", to_the_right, std::to_string(from.worker)) + outcome_cell(from);
+std::string line_of(const table& figures, const row& from) {
+    std::string line = "<tr>" + cell("td", side_of_labels(figures), escaped(shortened(from.label, longest_outcome)));
+    if (figures.has_outcomes)
+        line += outcome_cell(from);
     for (const std::string& figure : from.figures)
         line += cell("td", to_the_right, unbroken(figure));
     return line + "</tr>\n";
@@ -53,7 +62,7 @@ std::string html_table(const model::report& from) {
     if (!figures.rows.empty())
         result += "<table>\n" + head_of(figures) + "<tbody>\n";
     for (const row& one : figures.rows)
-        result += line_of(one);
+        result += line_of(figures, one);
     if (!figures.rows.empty())
         result += "</tbody>\n</table>\n";
     if (figures.left_out > 0)

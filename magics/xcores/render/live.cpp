@@ -11,6 +11,7 @@
 #include <xcores/render/escape.hpp>
 #include <xcores/render/glyphs.hpp>
 #include <xcores/render/svg_lanes.hpp>
+#include <xcores/render/table.hpp>
 
 namespace xcores::render {
 
@@ -26,7 +27,7 @@ constexpr std::size_t name_width = 11;
 constexpr std::size_t phase_width = 24;
 
 /// Colours that can be read on white and on black.
-constexpr std::array<std::string_view, activities> inks{"#1F83C4", "#3FA3DB", "#B8608F",
+constexpr std::array<std::string_view, activities> inks{"#1F83C4", "#3FA3DB", "#12936E", "#B8608F",
                                                         "#C98500", "#8A929C", "#8A929C"};
 
 struct lane {
@@ -49,7 +50,7 @@ lane lane_of(const model::report& from, const model::worker_record& worker) {
     const coverage shares(recent_activities(from, worker), {start, std::max(from.elapsed, start + nanoseconds{1})},
                           bar_columns, activities);
     lane result;
-    result.name = "worker " + std::to_string(worker.index);
+    result.name = label_of(worker);
     result.phase = clipped(phase_of(from, worker), phase_width - 1);
     for (std::size_t i = 0; i < bar_columns; ++i)
         result.bar.push_back(glyph_of(shares, i));
@@ -128,8 +129,8 @@ std::string live_html(const model::report& from) {
     std::string result = "<pre>" + escaped(head_of(from)) + "\n";
     for (std::size_t i = 0; i < from.workers.size() && i < most_workers; ++i) {
         const lane one = lane_of(from, from.workers[i]);
-        result += padded(one.name, name_width) + escaped(padded(one.phase, phase_width)) + coloured(one.bar) + "  " +
-                  one.share + "\n";
+        result += escaped(padded(shortened(one.name, name_width - 1), name_width)) +
+                  escaped(padded(one.phase, phase_width)) + coloured(one.bar) + "  " + one.share + "\n";
     }
     return result + more_than_shown(from) + key_of(from) + "</pre>\n";
 }
@@ -138,8 +139,8 @@ std::string live_text(const model::report& from) {
     std::string result = head_of(from) + "\n";
     for (std::size_t i = 0; i < from.workers.size() && i < most_workers; ++i) {
         const lane one = lane_of(from, from.workers[i]);
-        result +=
-            padded(one.name, name_width) + padded(one.phase, phase_width) + plain(one.bar) + "  " + one.share + "\n";
+        result += padded(shortened(one.name, name_width - 1), name_width) + padded(one.phase, phase_width) +
+                  plain(one.bar) + "  " + one.share + "\n";
     }
     return result + more_than_shown(from) + key_of(from);
 }

@@ -12,7 +12,7 @@ namespace {
 
 // Okabe and Ito's palette, told apart by people with any of the common forms of colour blindness. The patterns are in
 // `definitions`; lightness, height and pattern each tell the states apart without any colour.
-constexpr std::array<std::string_view, activities> fills{"#0072B2", "url(#free)", "url(#queue)",
+constexpr std::array<std::string_view, activities> fills{"#0072B2", "url(#free)", "#009E73",      "url(#queue)",
                                                          "#E69F00", "#8A929C",    "url(#unknown)"};
 
 constexpr theme light{

@@ -40,6 +40,11 @@ std::optional<double> busy_share(const model::report& from, const std::vector<st
     return coverage(in_turn(visits, 1), *running, 1, 1).share(0, 0);
 }
 
+/// Lanes that have names are known by their numbers alone where there is no room for names.
+std::string_view prefix_of(const model::report& from) {
+    return from.kind == model::worker_kind::cores ? "" : "worker ";
+}
+
 struct who_lane {
     std::string name;
     std::vector<stretch> who;
@@ -47,8 +52,8 @@ struct who_lane {
 };
 
 /// Lanes that show who, not what.
-double draw_who(canvas& on, const std::vector<who_lane>& lanes, const time_scale& scale, double y,
-                const lane_sizes& sizes) {
+double draw_who(canvas& on, const std::vector<who_lane>& lanes, std::string_view prefix, const time_scale& scale,
+                double y, const lane_sizes& sizes) {
     const auto& shades = on.colours().workers;
     const auto top = [&](std::size_t lane) { return y + static_cast<double>(lane) * sizes.pitch; };
     draw_grounds(on, scale, y, lanes.size(), sizes);
@@ -59,10 +64,10 @@ double draw_who(canvas& on, const std::vector<who_lane>& lanes, const time_scale
     for (std::size_t i = 0; i < lanes.size(); ++i) {
         if (sizes.bar > 11)
             draw_numbers(on, lanes[i].who, scale, top(i) + sizes.bar / 2,
-                         {.prefix = "worker ", .size = sizes.font - 1, .inks = shades});
+                         {.prefix = prefix, .size = sizes.font - 1, .inks = shades});
         if (!sizes.labels(i))
             continue;
-        on.text(plot_left - 8, sizes.baseline(top(i)), lanes[i].name,
+        on.text(scale.left - 8, sizes.baseline(top(i)), lanes[i].name,
                 {.size = sizes.font, .fill = on.colours().ink, .at = anchor::end});
         on.text(picture_width - margin, sizes.baseline(top(i)), model::percent(lanes[i].share),
                 {.size = sizes.font, .fill = on.colours().ink, .at = anchor::end, .bold = sizes.bar > 16});
@@ -75,10 +80,12 @@ double draw_who(canvas& on, const std::vector<who_lane>& lanes, const time_scale
 double draw_gils(canvas& on, const model::report& from, const time_scale& scale, double y) {
     std::size_t drawn = 0;
     for (const model::gil_record& gil : from.gils) {
-        if (gil.workers.size() < 2 || ++drawn > most_gil_ribbons)
+        const bool alone = gil.workers.size() < 2 && from.kind != model::worker_kind::cores;
+        if (alone || ++drawn > most_gil_ribbons)
             continue;
         draw_heading(on, y + 12, ribbon_heading(gil), "held");
-        y = draw_who(on, {{"GIL", holds_of(from, gil), model::held_share(from, gil)}}, scale, y + 21, ribbon_sizes);
+        y = draw_who(on, {{"GIL", holds_of(from, gil), model::held_share(from, gil)}}, prefix_of(from), scale, y + 21,
+                     ribbon_sizes);
     }
     return y;
 }
@@ -94,10 +101,10 @@ double draw_cores(canvas& on, const model::report& from, const time_scale& scale
         if (lanes.size() < most_core_lanes && (cores.size() <= most_idle_core_lanes || !visits.empty()))
             lanes.push_back({"core " + std::to_string(core), std::move(visits), share});
     }
-    draw_heading(on, y + 12, "Which worker each core ran", "busy");
+    draw_heading(on, y + 12, "Which " + std::string(lane_noun(from)) + " each core ran", "busy");
     y += 21;
     if (!lanes.empty())
-        y = draw_who(on, lanes, scale, y, sizes_for(lanes.size()));
+        y = draw_who(on, lanes, prefix_of(from), scale, y, sizes_for(lanes.size()));
     if (lanes.size() < cores.size())
         y = draw_note(on, "and " + model::count(static_cast<std::int64_t>(cores.size() - lanes.size())) + " more cores",
                       y);

@@ -35,13 +35,12 @@ std::string outline(std::span<const double> heights, const time_scale& scale, do
 double time_scale::x(nanoseconds time) const {
     const double share =
         static_cast<double>((time - whole.start).count()) / static_cast<double>(whole.length().count());
-    return plot_left + std::clamp(share, 0.0, 1.0) * (plot_right - plot_left);
+    return left + std::clamp(share, 0.0, 1.0) * (plot_right - left);
 }
 
 double time_scale::x_of_column(std::size_t column) const {
     // In hundredths, as it is written: else the roundings of relative steps would add up.
-    const double exact =
-        plot_left + (plot_right - plot_left) * static_cast<double>(column) / static_cast<double>(columns);
+    const double exact = left + (plot_right - left) * static_cast<double>(column) / static_cast<double>(columns);
     return std::round(exact * 100) / 100;
 }
 
@@ -125,9 +124,9 @@ void draw_numbers(canvas& on, std::span<const stretch> stretches, const time_sca
 void draw_grounds(canvas& on, const time_scale& scale, double y, std::size_t lanes, const lane_sizes& sizes) {
     const double bottom = y + static_cast<double>(lanes - 1) * sizes.pitch + sizes.bar + sizes.strip;
     if (sizes.pitch - sizes.bar < 2)
-        on.box(plot_left, y, plot_right - plot_left, bottom - y, on.colours().ground);
+        on.box(scale.left, y, plot_right - scale.left, bottom - y, on.colours().ground);
     for (std::size_t i = 0; i < lanes && sizes.pitch - sizes.bar >= 2; ++i)
-        on.box(plot_left, y + static_cast<double>(i) * sizes.pitch, plot_right - plot_left, sizes.bar,
+        on.box(scale.left, y + static_cast<double>(i) * sizes.pitch, plot_right - scale.left, sizes.bar,
                on.colours().ground);
     std::string lines;
     for (nanoseconds at{}; at <= scale.whole.end; at += tick_of(scale))

@@ -21,6 +21,7 @@ inline constexpr double plot_right = 816;
 struct time_scale {
     model::interval whole;
     std::size_t columns = 1;
+    double left = plot_left; ///< further right where lanes have names
 
     double x(model::nanoseconds) const;
     double x_of_column(std::size_t) const;

@@ -15,6 +15,7 @@ namespace {
 using model::nanoseconds;
 using namespace std::chrono_literals;
 
+constexpr double named_left = 208; ///< room for the names of threads and processes
 constexpr std::size_t largest = 200'000;
 
 /// Divisors of the plot's width, so that columns end on pixels.
@@ -41,7 +42,7 @@ std::string tick_label(nanoseconds at, nanoseconds whole) {
 
 void draw_axis(canvas& on, const time_scale& scale, double y) {
     const nanoseconds step = tick_of(scale);
-    std::string lines = "M" + number(plot_left) + " " + number(y) + "H" + number(plot_right);
+    std::string lines = "M" + number(scale.left) + " " + number(y) + "H" + number(plot_right);
     for (nanoseconds at{}; at <= scale.whole.end; at += step) {
         const double x = scale.x(at);
         lines += "M" + number(x) + " " + number(y) + "v4";
@@ -87,8 +88,8 @@ std::string_view words_in(const model::report& from, activity what) {
     const auto shared = [](const model::gil_record& gil) { return gil.workers.size() > 1; };
     if (from.environment.gil_disabled && what == activity::without_gil)
         return "running (this Python has no GIL)";
-    if (from.workers.size() > 1 && !from.gils.empty() && std::ranges::none_of(from.gils, shared) &&
-        what == activity::with_gil)
+    if (from.kind != model::worker_kind::cores && from.workers.size() > 1 && !from.gils.empty() &&
+        std::ranges::none_of(from.gils, shared) && what == activity::with_gil)
         return "running with its own GIL";
     return words_for(what);
 }
@@ -117,7 +118,9 @@ double draw_legend(canvas& on, const model::report& from, const time_scale& scal
 
 std::string facts_of(const model::report& from) {
     const model::totals sum = model::totals_of(from);
-    std::string text = "%%" + std::string(model::name_of(from.kind)) + " " + std::to_string(from.workers.size());
+    std::string text = "%%" + std::string(model::name_of(from.kind));
+    if (from.kind != model::worker_kind::cores)
+        text += " " + std::to_string(from.workers.size());
     if (!from.environment.python.empty())
         text += "  ·  Python " + from.environment.python;
     text += "  ·  " + model::duration(from.elapsed) + (from.wall ? " in all" : " so far");
@@ -159,7 +162,7 @@ double draw_caption(canvas& on, const model::report& from, double y) {
 
 std::string drawn(const model::report& from, const style& wanted, std::size_t columns) {
     canvas on(theme_of(wanted));
-    const time_scale scale{extent_of(from), columns};
+    const time_scale scale{extent_of(from), columns, from.kind == model::worker_kind::cores ? named_left : plot_left};
     double y = draw_caption(on, from, 16);
     if (!from.workers.empty()) {
         y = draw_legend(on, from, scale, y);
@@ -171,7 +174,9 @@ std::string drawn(const model::report& from, const style& wanted, std::size_t co
         on.text(margin, y + 12, sampling_of(from), {.size = 11, .fill = on.colours().faint_ink});
         y += 18;
     }
-    return on.finish(y + 10, "xcores: what " + std::to_string(from.workers.size()) + " workers did",
+    return on.finish(y + 10,
+                     "xcores: what " + std::to_string(from.workers.size()) +
+                         (from.kind == model::worker_kind::cores ? " threads and processes did" : " workers did"),
                      model::caption_of(from));
 }
 

@@ -5,6 +5,7 @@
 #include <xcores/model/summary.hpp>
 #include <xcores/render/escape.hpp>
 #include <xcores/render/svg_lanes.hpp>
+#include <xcores/render/table.hpp>
 
 namespace xcores::render {
 
@@ -59,7 +60,7 @@ void draw_phases(canvas& on, const model::worker_record& worker, const time_scal
 /// The last thing known of the worker: where its mark belongs.
 double end_of(const model::worker_record& worker, const time_scale& scale) {
     const auto& last = worker.run ? worker.run : worker.transfer_in ? worker.transfer_in : worker.startup;
-    return last ? scale.x(last->end) : plot_left;
+    return last ? scale.x(last->end) : scale.left;
 }
 
 void draw_event(canvas& on, const model::worker_record& worker, const time_scale& scale, double y, double height) {
@@ -70,12 +71,12 @@ void draw_event(canvas& on, const model::worker_record& worker, const time_scale
     const double middle = y + std::min(height / 2, 10.5); // above what shows a worker that waits
     const double size = std::min(5.0, height / 2);
     if (height < 15) {
-        draw_mark(on, std::clamp(x, plot_left + size, plot_right - size), middle, size);
+        draw_mark(on, std::clamp(x, scale.left + size, plot_right - size), middle, size);
         return;
     }
     const std::string words = clipped(event, 80);
     const double width = width_of_text(words, 11.5) + 30;
-    const double left = std::max(plot_left + 2, x + 5 + width <= plot_right ? x + 5 : x - 5 - width);
+    const double left = std::max(scale.left + 2, x + 5 + width <= plot_right ? x + 5 : x - 5 - width);
     on.box(x - 1, y - 2, 2, height + 4, on.colours().ink);
     on.box(left, middle - 9.5, width, 19, on.colours().card, "rx=\"4\" stroke=\"#B3400B\" stroke-width=\"1.2\"");
     draw_mark(on, left + 12, middle, 4.5);
@@ -84,30 +85,42 @@ void draw_event(canvas& on, const model::worker_record& worker, const time_scale
 
 std::string hover_of(const model::worker_record& worker) {
     const std::string event = event_of(worker);
-    std::string text = "worker " + std::to_string(worker.index) + ": " +
-                       (event.empty() ? std::string(model::name_of(worker.how.kind)) : event);
+    std::string text = label_of(worker) + ": " +
+                       (worker.lane != model::lane_kind::worker ? std::string(words_for(worker.lane))
+                        : event.empty()                         ? std::string(model::name_of(worker.how.kind))
+                                                                : event);
     if (worker.run)
-        text +=
-            "; ran " + model::duration(worker.run->length()) + ", " + model::duration(worker.cpu) + " of it on a core";
+        text += (worker.lane == model::lane_kind::worker ? "; ran " : "; seen for ") +
+                model::duration(worker.run->length()) + ", " + model::duration(worker.cpu) + " of it on a core";
     return clipped(worker.result.empty() ? text : text + "; result " + worker.result, 120);
 }
 
-void draw_name(canvas& on, const model::worker_record& worker, std::size_t position, double y,
+/// As much of a name as there is room for.
+std::string fitted(const std::string& name, double room, double size) {
+    std::size_t letters = width_of(name);
+    while (letters > 1 && width_of_text(shortened(name, letters), size) > room)
+        --letters;
+    return shortened(name, letters);
+}
+
+void draw_name(canvas& on, const model::worker_record& worker, std::size_t position, const time_scale& scale, double y,
                const lane_sizes& sizes) {
     const auto& shades = on.colours().workers;
     const identity& who = shades[position % shades.size()];
     const std::string digits = std::to_string(worker.index);
     if (sizes.bar < 11) {
-        on.text(plot_left - 8, sizes.baseline(y), digits,
+        on.text(scale.left - 8, sizes.baseline(y), digits,
                 {.size = sizes.font, .fill = on.colours().ink, .at = anchor::end});
         return;
     }
     const double width = std::max(sizes.font + 5, width_of_text(digits, sizes.font) + 8);
     const double height = std::min(sizes.bar, sizes.font + 5);
-    const double left = plot_left - 8 - width;
+    const double left = scale.left - 8 - width;
     on.box(left, y + (sizes.bar - height) / 2, width, height, who.fill, "rx=\"3\"");
     on.text(left + width / 2, sizes.baseline(y), digits, {.size = sizes.font, .fill = who.ink, .at = anchor::middle});
-    on.text(left - 6, sizes.baseline(y), "worker", {.size = sizes.font, .fill = on.colours().ink, .at = anchor::end});
+    const std::string words = worker.lane == model::lane_kind::worker ? "worker" : worker.name;
+    on.text(left - 6, sizes.baseline(y), fitted(words, left - 6 - margin, sizes.font),
+            {.size = sizes.font, .fill = on.colours().ink, .at = anchor::end});
 }
 
 /// All that is not a bar: written over the bars.
@@ -119,12 +132,12 @@ void draw_words(canvas& on, const model::report& from, std::size_t position, con
                      {.prefix = "core ", .size = sizes.strip - 2.5, .inks = on.colours().cores});
     draw_event(on, worker, scale, y, sizes.bar);
     if (sizes.labels(position)) {
-        draw_name(on, worker, position, y, sizes);
+        draw_name(on, worker, position, scale, y, sizes);
         on.text(picture_width - margin, sizes.baseline(y), model::percent(model::cpu_share(worker)),
                 {.size = sizes.font, .fill = on.colours().ink, .at = anchor::end, .bold = sizes.bar > 16});
     }
     if (sizes.bar > 5)
-        on.hover(plot_left, y, plot_right - plot_left, sizes.bar + sizes.strip, hover_of(worker));
+        on.hover(scale.left, y, plot_right - scale.left, sizes.bar + sizes.strip, hover_of(worker));
 }
 
 } // namespace
@@ -137,6 +150,7 @@ double weight_of(activity what) {
     switch (what) {
     case activity::with_gil:
     case activity::without_gil:
+    case activity::elsewhere:
     case activity::unknown:
         return 1;
     case activity::waiting_core:
@@ -172,8 +186,8 @@ double draw_workers(canvas& on, const model::report& from, const time_scale& sca
     if (lanes == 0)
         return y;
     const lane_sizes sizes = sizes_for(lanes);
-    draw_heading(on, y + 12, sizes.strip > 0 ? "What each worker did, and on which core" : "What each worker did",
-                 "CPU / run");
+    const std::string heading = "What each " + std::string(lane_noun(from)) + " did";
+    draw_heading(on, y + 12, sizes.strip > 0 ? heading + ", and on which core" : heading, "CPU / run");
     y += 22;
     draw_grounds(on, scale, y, lanes, sizes);
     stack bars(activity_layers(on.colours()));
@@ -193,8 +207,7 @@ double draw_workers(canvas& on, const model::report& from, const time_scale& sca
         draw_words(on, from, i, scale, top(i), sizes);
     y = top(lanes);
     if (lanes < from.workers.size())
-        y = draw_note(
-            on, "and " + model::count(static_cast<std::int64_t>(from.workers.size() - lanes)) + " more workers", y);
+        y = draw_note(on, "and " + model::count(static_cast<std::int64_t>(from.workers.size() - lanes)) + " more", y);
     return y + 6;
 }
 

@@ -37,13 +37,15 @@ std::string transfer_of(const model::worker_record& worker) {
 
 std::string gil_wait_of(const model::worker_record& worker) {
     const model::state_times times = model::times_of(worker);
-    if (times.sampled <= nanoseconds{0} || times.unknown == times.sampled)
+    if (times.sampled <= nanoseconds{0} || times.unknown == times.sampled || worker.lane == model::lane_kind::process)
         return std::string(model::unknown_text);
     return model::percent(static_cast<double>(times.waiting_gil.count()) / static_cast<double>(times.sampled.count()));
 }
 
 std::string startup_of(const model::worker_record& worker) {
     // No start-up is a warm worker; but one that never ran has not been shown to be one.
+    if (worker.lane != model::lane_kind::worker)
+        return std::string(model::unknown_text);
     if (!worker.startup)
         return worker.run ? "warm" : std::string(model::unknown_text);
     return model::duration(worker.startup->length());
@@ -56,13 +58,25 @@ std::string run_of(const model::report& from, const model::worker_record& worker
     return worker.run ? model::duration(worker.run->length()) : std::string(model::unknown_text);
 }
 
+std::string held_of(const model::worker_record& worker) {
+    const model::state_times times = model::times_of(worker);
+    if (worker.lane != model::lane_kind::python_thread || times.sampled <= nanoseconds{0})
+        return std::string(model::unknown_text);
+    return model::percent(static_cast<double>(times.gil_held.count()) / static_cast<double>(times.sampled.count()));
+}
+
 row row_of(const model::report& from, const model::worker_record& worker) {
-    return {.worker = worker.index,
+    return {.label = worker.lane == model::lane_kind::worker ? std::to_string(worker.index) : worker.name,
             .returned = worker.how.kind == model::outcome_kind::returned,
             .outcome = outcome_of(worker),
             .figures = {startup_of(worker), transfer_of(worker), run_of(from, worker), model::duration(worker.cpu),
-                        model::percent(model::cpu_share(worker)), gil_wait_of(worker),
+                        model::percent(model::cpu_share(worker)), gil_wait_of(worker), held_of(worker),
                         model::bytes(worker.memory_bytes)}};
+}
+
+std::string holder_name(const model::report& from, int position) {
+    const bool named = from.kind == model::worker_kind::cores && position < std::ssize(from.workers);
+    return named ? from.workers[static_cast<std::size_t>(position)].name : "worker " + std::to_string(position);
 }
 
 /// " (50 % worker 0, 49 % worker 1)": shares of the time, adding up to the share for which it was held.
@@ -70,7 +84,7 @@ std::string holders(const model::report& from, const model::gil_record& gil, dou
     const std::vector<double> shares = model::holders_of(from, gil);
     std::string text;
     for (std::size_t i = 0; i < shares.size() && i < most_gils; ++i)
-        text += (i == 0 ? " (" : ", ") + model::percent(shares[i] * held) + " worker " + std::to_string(gil.workers[i]);
+        text += (i == 0 ? " (" : ", ") + model::percent(shares[i] * held) + " " + holder_name(from, gil.workers[i]);
     return text.empty() ? text : text + (shares.size() > most_gils ? ", …)" : ")");
 }
 
@@ -90,8 +104,9 @@ std::vector<std::string> totals_in(const model::report& from) {
     std::string line = (from.wall ? "wall time " : "so far ") + model::duration(from.elapsed);
     if (sum.cores_busy)
         line += "; " + model::fixed(*sum.cores_busy, 2) + " of " + std::to_string(sum.speedup_bound) +
-                (sum.speedup_bound == 1 ? " core" : " cores") + " busy; best possible speed-up " +
-                std::to_string(sum.speedup_bound) + "x";
+                (sum.speedup_bound == 1 ? " core" : " cores") + " busy";
+    if (sum.cores_busy && from.kind != model::worker_kind::cores)
+        line += "; best possible speed-up " + std::to_string(sum.speedup_bound) + "x";
     if (sum.memory_bytes)
         line += "; memory " + model::bytes(*sum.memory_bytes);
     std::vector<std::string> lines{line};
@@ -102,6 +117,8 @@ std::vector<std::string> totals_in(const model::report& from) {
     for (const model::gil_record& gil : from.gils)
         if (gil.workers.size() > 1 || from.gils.size() <= most_gils)
             lines.push_back(gil_line(from, gil));
+    if (from.kind == model::worker_kind::cores)
+        lines.emplace_back("threads and processes that lived for less than some milliseconds may be missing");
     if (!from.gils.empty() && lines.size() == before_gils)
         lines.push_back("every worker had a GIL of its own");
     return lines;
@@ -122,6 +139,28 @@ void drop_unknown_columns(table& from) {
 
 } // namespace
 
+std::string label_of(const model::worker_record& worker) {
+    return worker.lane == model::lane_kind::worker ? "worker " + std::to_string(worker.index) : worker.name;
+}
+
+std::string_view lane_noun(const model::report& from) {
+    return from.kind == model::worker_kind::cores ? "thread or process" : "worker";
+}
+
+std::string_view words_for(model::lane_kind kind) {
+    switch (kind) {
+    case model::lane_kind::python_thread:
+        return "Python thread";
+    case model::lane_kind::native_thread:
+        return "native thread, never seen to run Python";
+    case model::lane_kind::process:
+        return "process, of whose GIL nothing is known from here";
+    case model::lane_kind::worker:
+        break;
+    }
+    return "worker";
+}
+
 std::string with_article(const std::string& name) {
     const bool numbered = !name.empty() && name.back() >= '0' && name.back() <= '9';
     return numbered ? name : "the " + name;
@@ -130,7 +169,9 @@ std::string with_article(const std::string& name) {
 table table_of(const model::report& from) {
     table result;
     result.caption = model::caption_of(from);
-    result.heads = {"start-up", "transfer", "run", "CPU", "CPU / run", "GIL wait", "memory"};
+    result.first_head = lane_noun(from);
+    result.has_outcomes = from.kind != model::worker_kind::cores;
+    result.heads = {"start-up", "transfer", "run", "CPU", "CPU / run", "GIL wait", "GIL held", "memory"};
     for (const model::worker_record& worker : from.workers) {
         row next = row_of(from, worker);
         if (result.rows.size() < most_rows || (!next.returned && result.rows.size() < 2 * most_rows))

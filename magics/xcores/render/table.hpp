@@ -11,7 +11,7 @@
 namespace xcores::render {
 
 struct row {
-    int worker = 0;
+    std::string label; ///< of a worker its number, else the name
     bool returned = false;
     std::string outcome; ///< what happened: the result, or what went wrong
     std::vector<std::string> figures;
@@ -19,6 +19,8 @@ struct row {
 
 struct table {
     std::string caption;
+    std::string first_head; ///< of the labels
+    bool has_outcomes = true;
     std::vector<std::string> heads; ///< of the figures
     std::vector<row> rows;
     std::size_t left_out = 0; ///< workers without a row: there are too many, and they returned
@@ -27,6 +29,15 @@ struct table {
 
 /// Without the columns of which nothing is known for anybody.
 table table_of(const model::report&);
+
+/// "worker 0", or the name of a thread or process.
+std::string label_of(const model::worker_record&);
+
+/// What a lane of the report is: "worker", or "thread or process".
+std::string_view lane_noun(const model::report&);
+
+/// "Python thread", "process, of whose GIL nothing is known"
+std::string_view words_for(model::lane_kind);
 
 /// "the main interpreter", but "interpreter 3".
 std::string with_article(const std::string& name);

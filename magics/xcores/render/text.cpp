@@ -17,6 +17,7 @@ namespace {
 constexpr int least_columns = 40;
 constexpr std::size_t most_lanes = 32;
 constexpr std::size_t label_width = 10;
+constexpr std::size_t named_label_width = 30;
 constexpr std::size_t longest_failure = 400;
 
 std::string padded_left(std::string_view text, std::size_t width) {
@@ -44,6 +45,19 @@ std::string line_of(const std::vector<std::string>& cells, const std::vector<std
     for (std::size_t i = 0; i < cells.size(); ++i)
         line += "  " + padded_left(cells[i], widths[i]);
     return line;
+}
+
+std::size_t width_of_labels(const table& from) {
+    std::size_t width = width_of(from.first_head);
+    for (const row& one : from.rows)
+        width = std::max(width, std::min(width_of(visible(one.label)), named_label_width));
+    return width;
+}
+
+/// A name comes with the number by which the cores' lines know it.
+std::string lane_label(const model::report& from, std::size_t position) {
+    const model::worker_record& one = from.workers[position];
+    return one.lane == model::lane_kind::worker ? label_of(one) : std::to_string(one.index) + " " + one.name;
 }
 
 void mark_phase(std::vector<std::string>& line, const std::optional<model::interval>& phase, const model::report& from,
@@ -93,18 +107,24 @@ std::string text_table(const model::report& from, int columns) {
     const table figures = table_of(from);
     const auto widths = widths_of(figures);
     std::string result = visible(figures.caption) + "\n";
-    const std::string head = "worker" + line_of(figures.heads, widths);
+    const std::size_t label = width_of_labels(figures);
+    const std::string head = padded_left(figures.first_head, label) + line_of(figures.heads, widths);
     if (!figures.rows.empty())
-        result += "\n" + head + "  result\n";
+        result += "\n" + head + (figures.has_outcomes ? "  result\n" : "\n");
     const int wanted = std::max(columns, least_columns) - static_cast<int>(width_of(head)) - 4;
     const auto room = static_cast<std::size_t>(std::max(wanted, 24));
     std::string failures;
     for (const row& one : figures.rows) {
         const bool fits = one.returned || width_of(visible(one.outcome)) <= room;
-        result += padded_left(std::to_string(one.worker), 6) + line_of(one.figures, widths) + "  " +
-                  (one.returned ? "" : "✗ ") + (fits ? clipped(one.outcome, room) : "(see below)") + "\n";
+        result += padded_left(shortened(one.label, label), label) + line_of(one.figures, widths);
+        if (!figures.has_outcomes) {
+            result += "\n";
+            continue;
+        }
+        result +=
+            std::string("  ") + (one.returned ? "" : "✗ ") + (fits ? clipped(one.outcome, room) : "(see below)") + "\n";
         if (!fits)
-            failures += "worker " + std::to_string(one.worker) + ": " + clipped(one.outcome, longest_failure) + "\n";
+            failures += "worker " + one.label + ": " + clipped(one.outcome, longest_failure) + "\n";
     }
     if (figures.left_out > 0)
         result += "and " + model::count(static_cast<std::int64_t>(figures.left_out)) + " more workers\n";
@@ -117,20 +137,20 @@ std::string text_table(const model::report& from, int columns) {
 std::string text_timeline(const model::report& from, int columns) {
     if (from.workers.empty())
         return "";
-    const auto width = static_cast<std::size_t>(std::max(columns, least_columns)) - label_width - 1;
+    const std::size_t names = from.kind == model::worker_kind::cores ? named_label_width : label_width;
+    const auto width = static_cast<std::size_t>(std::max(columns, least_columns)) - names - 1;
     std::string result;
     for (std::size_t i = 0; i < from.workers.size() && i < most_lanes; ++i)
-        result += padded_right("worker " + std::to_string(from.workers[i].index), label_width) +
+        result += padded_right(shortened(lane_label(from, i), names - 1), names) +
                   worker_line(from, from.workers[i], width) + "\n";
     if (from.workers.size() > most_lanes)
         result +=
             "and " + model::count(static_cast<std::int64_t>(from.workers.size() - most_lanes)) + " more workers\n";
     const std::vector<int> cores = cores_of(from);
     for (std::size_t i = 0; i < cores.size() && i < most_lanes; ++i)
-        result +=
-            padded_right("core " + std::to_string(cores[i]), label_width) + core_line(from, cores[i], width) + "\n";
+        result += padded_right("core " + std::to_string(cores[i]), names) + core_line(from, cores[i], width) + "\n";
     const std::string end = model::duration(extent_of(from).end);
-    result += std::string(label_width, ' ') + "0" + padded_left(end, width - 1) + "\n";
+    result += std::string(names, ' ') + "0" + padded_left(end, width - 1) + "\n";
     return result + key_to(occurring(from)) + "\n";
 }
 

@@ -47,9 +47,11 @@ judge::verdict judge::operator()(probe& what, nanoseconds elapsed) noexcept {
     return result;
 }
 
-sampler::sampler(nanoseconds period) : period_(period) {
+sampler::sampler(nanoseconds period, std::function<void()> before_each_look)
+    : period_(period), before_each_look_(std::move(before_each_look)) {
     record_.period = period;
     thread_ = std::thread([this] { loop(); });
+    os::name_thread(thread_, "xcores sampler"); // before anybody can take it for another's
 }
 
 sampler::~sampler() {
@@ -80,7 +82,6 @@ model::sampling_record sampler::record() const {
 
 void sampler::loop() noexcept {
     os::block_signals_on_this_thread();
-    os::name_this_thread("xcores sampler");
     prctl(PR_SET_TIMERSLACK, 1000UL); // ns; the default of 50 us would be 5 % of a tick
     auto due = std::chrono::steady_clock::now() + period_;
     std::unique_lock lock(mutex_);
@@ -132,6 +133,8 @@ void sampler::write(entry& one, const judge::verdict& seen, nanoseconds time) co
 }
 
 void sampler::look(nanoseconds time) noexcept {
+    if (before_each_look_)
+        before_each_look_();
     for (auto& one : entries_) {
         const auto elapsed = time - one.last;
         if (elapsed <= nanoseconds{0})

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -39,7 +40,8 @@ private:
 /// - Lifetime: a probe and its log must live until remove() returns, which waits for a look in progress.
 class sampler {
 public:
-    explicit sampler(nanoseconds period);
+    /// `before_each_look` is called on the sampler's thread, for what several probes see at the same moment.
+    explicit sampler(nanoseconds period, std::function<void()> before_each_look = {});
     ~sampler(); ///< stops; all workers must have been removed
     sampler(const sampler&) = delete;
     sampler& operator=(const sampler&) = delete;
@@ -65,6 +67,7 @@ private:
     nanoseconds period_;
     nanoseconds budget_checked_at_{};
     nanoseconds budget_checked_cost_{};
+    std::function<void()> before_each_look_;
     mutable std::mutex mutex_;
     std::condition_variable stopped_;
     bool stopping_ = false;

@@ -3,6 +3,7 @@
 
 #include <support/report_builder.hpp>
 #include <support/scenarios.hpp>
+#include <xcores/model/json.hpp>
 #include <xcores/model/summary.hpp>
 
 namespace {
@@ -120,4 +121,68 @@ TEST_CASE("nobody and a run still going on have their sentences too") {
     CHECK(caption_of(test::nobody()) == "No workers ran.");
     CHECK(caption_of(run_of(subinterp).worker(busy(1ms)).worker(worker().ran(0ms, 3ms)).still_running(3ms).report()) ==
           "2 interpreters, 1 done after 3.00 ms.");
+}
+
+TEST_CASE("without workers the sentence counts what ran and says what held it back") {
+    CHECK(
+        caption_of(test::any_cell()) ==
+        "2 Python threads, 1 native thread and 1 process kept 1.58 of 2 cores busy; the GIL was held 88 % of the time, "
+        "and busy threads waited for it 49 % of theirs.");
+}
+
+namespace {
+
+using model::lane_kind;
+
+worker main_thread() {
+    return worker().named(lane_kind::python_thread, "MainThread").ran(0ms, 100ms);
+}
+
+} // namespace
+
+TEST_CASE("one thread that computes is told with its GIL") {
+    CHECK(caption_of(run_of(cores)
+                         .worker(main_thread().cpu(99ms).holding(100ms))
+                         .sharing_gil("main interpreter")
+                         .sampled(1ms, 1us)
+                         .report()) ==
+          "1 Python thread kept 0.99 of 2 cores busy; the GIL was held 100 % of the time.");
+}
+
+TEST_CASE("work that ran without the GIL, in native threads or in processes is told as that") {
+    const auto waiting = main_thread().cpu(1ms).blocked(100ms);
+    const auto sentence = [](const worker& first, const worker& second) {
+        return caption_of(
+            run_of(cores).worker(first).sharing_gil("main interpreter").worker(second).sampled(1ms, 1us).report());
+    };
+    CHECK(sentence(main_thread().cpu(90ms).running(90ms).holding(10ms), waiting) ==
+          "2 Python threads kept 0.91 of 2 cores busy; 90 % of the threads' running time was without the GIL.");
+    CHECK(sentence(waiting,
+                   worker().named(lane_kind::native_thread, "native: x 1").ran(0ms, 100ms).cpu(99ms).running(100ms)) ==
+          "1 Python thread and 1 native thread kept 1.00 of 2 cores busy; the native thread did 99 % of the work, "
+          "without "
+          "the GIL.");
+    CHECK(sentence(waiting,
+                   worker().named(lane_kind::process, "process 1 x").ran(0ms, 100ms).cpu(99ms).elsewhere(100ms)) ==
+          "1 Python thread and 1 process kept 1.00 of 2 cores busy; the process did 99 % of the work.");
+}
+
+TEST_CASE("a cell that waited is told as that, and so are lanes that are not shown") {
+    auto report = run_of(cores)
+                      .worker(main_thread().cpu(1ms).blocked(100ms))
+                      .sharing_gil("main interpreter")
+                      .sampled(1ms, 1us)
+                      .report();
+    report.left_out = 12;
+    CHECK(caption_of(report) ==
+          "1 Python thread kept 0.01 of 2 cores busy; nearly all the time everything slept or waited "
+          "for I/O or a lock; 12 more are not shown.");
+    CHECK(model::report_from_json(model::to_json(report)) == report);
+}
+
+TEST_CASE("a process that runs has not run with an unknown GIL of ours") {
+    const auto report =
+        run_of(cores).worker(worker().named(lane_kind::process, "p").ran(0ms, 10ms).elsewhere(10ms)).report();
+    CHECK(model::times_of(report.workers[0]).running_without_gil == 10ms);
+    CHECK(model::times_of(report.workers[0]).unknown == 0ms);
 }

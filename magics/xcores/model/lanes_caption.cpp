@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <xcores/model/lanes_caption.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include <xcores/model/format.hpp>
+#include <xcores/model/summary.hpp>
+
+namespace xcores::model {
+
+namespace {
+
+constexpr double notable = 0.15;
+constexpr double mostly = 0.5;
+constexpr double hardly = 0.05;
+
+/// What the lanes of one kind did together.
+struct sum_of_kind {
+    std::int64_t lanes = 0;
+    nanoseconds cpu{};
+    state_times times;
+};
+
+sum_of_kind sum_over(const report& from, lane_kind kind) {
+    sum_of_kind sum;
+    for (const worker_record& one : from.workers) {
+        if (one.lane != kind)
+            continue;
+        ++sum.lanes;
+        sum.cpu += one.cpu.value_or(nanoseconds{0});
+        const state_times times = times_of(one);
+        sum.times.running_with_gil += times.running_with_gil;
+        sum.times.running_without_gil += times.running_without_gil;
+        sum.times.waiting_gil += times.waiting_gil;
+        sum.times.waiting_core += times.waiting_core;
+    }
+    return sum;
+}
+
+double ratio(nanoseconds part, nanoseconds whole) {
+    return whole > nanoseconds{0} ? static_cast<double>(part.count()) / static_cast<double>(whole.count()) : 0;
+}
+
+std::string counted(std::int64_t number, std::string_view one, std::string_view many) {
+    return count(number) + " " + std::string(number == 1 ? one : many);
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+    std::string text;
+    for (std::size_t i = 0; i < parts.size(); ++i)
+        text += (i == 0 ? "" : i + 1 < parts.size() ? ", " : " and ") + parts[i];
+    return text;
+}
+
+/// Of the GIL that was held most. Empty when nothing is known of any.
+std::optional<double> most_held(const report& from) {
+    std::optional<double> most;
+    for (const gil_record& gil : from.gils)
+        most = std::max(most, held_share(from, gil));
+    return most;
+}
+
+std::string held_text(const report& from) {
+    const auto held = most_held(from);
+    if (!held)
+        return "who held the GIL is unknown";
+    return (from.gils.size() == 1 ? "the GIL was held " : "the GIL that was most in use was held ") + percent(held) +
+           " of the time";
+}
+
+std::string what_mattered(const report& from, const sum_of_kind& python, const sum_of_kind& native,
+                          const sum_of_kind& process) {
+    const nanoseconds cpu = python.cpu + native.cpu + process.cpu;
+    const nanoseconds running = python.times.running_with_gil + python.times.running_without_gil;
+    const nanoseconds wanted = running + python.times.waiting_gil + python.times.waiting_core;
+    const auto work_of = [&](const sum_of_kind& kind, std::string_view one, std::string_view many) {
+        return (kind.lanes == 1 ? "the " + std::string(one) : "the " + std::string(many)) + " did " +
+               percent(ratio(kind.cpu, cpu)) + " of the work";
+    };
+    if (ratio(cpu, from.elapsed) < hardly)
+        return "nearly all the time everything slept or waited for I/O or a lock";
+    if (ratio(process.cpu, cpu) >= mostly)
+        return work_of(process, "process", "processes");
+    if (ratio(native.cpu, cpu) >= mostly)
+        return work_of(native, "native thread", "native threads") + ", without the GIL";
+    if (ratio(python.times.waiting_gil, wanted) >= notable)
+        return held_text(from) + ", and busy threads waited for it " +
+               percent(ratio(python.times.waiting_gil, wanted)) + " of theirs";
+    if (ratio(python.times.running_without_gil, running) >= mostly)
+        return percent(ratio(python.times.running_without_gil, running)) +
+               " of the threads' running time was without the GIL";
+    return held_text(from);
+}
+
+} // namespace
+
+std::string caption_of_lanes(const report& from) {
+    const auto python = sum_over(from, lane_kind::python_thread);
+    const auto native = sum_over(from, lane_kind::native_thread);
+    const auto process = sum_over(from, lane_kind::process);
+    std::vector<std::string> who;
+    if (python.lanes > 0)
+        who.push_back(counted(python.lanes, "Python thread", "Python threads"));
+    if (native.lanes > 0)
+        who.push_back(counted(native.lanes, "native thread", "native threads"));
+    if (process.lanes > 0)
+        who.push_back(counted(process.lanes, "process", "processes"));
+    if (who.empty())
+        return "Nothing ran that was seen.";
+    const totals sum = totals_of(from);
+    std::string text = joined(who) + " kept " + (sum.cores_busy ? fixed(*sum.cores_busy, 2) : "an unknown part") +
+                       " of " + counted(sum.speedup_bound, "core", "cores") + " busy";
+    if (from.sampling && from.sampling->ticks > 0)
+        text += "; " + what_mattered(from, python, native, process);
+    if (from.left_out > 0)
+        text += "; " + count(from.left_out) + " more are not shown";
+    return text + ".";
+}
+
+} // namespace xcores::model

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <xcores/run/recorder.hpp>
+
+#include <algorithm>
+#include <exception>
+
+#include <xcores/os/clock.hpp>
+#include <xcores/os/thread_probe.hpp>
+
+namespace xcores::run {
+namespace {
+
+constexpr nanoseconds list_period = std::chrono::milliseconds{5};
+constexpr int lists_to_a_thorough_one = 6;
+
+sample_log& log_in(const os::shared_memory& memory) {
+    return *static_cast<sample_log*>(memory.data());
+}
+
+/// It had ended some time before that was noticed.
+void drop_what_came_after(trace& one) {
+    auto& spans = one.spans;
+    while (!spans.empty() && spans.back().state == model::thread_state::unknown) {
+        one.seen.end = std::max(one.seen.start, std::min(one.seen.end, spans.back().start));
+        spans.pop_back();
+    }
+}
+
+} // namespace
+
+recorder::recorder(std::unique_ptr<surroundings> around, nanoseconds period)
+    : around_(std::move(around)), start_(os::now()), sampler_(period, [this] { around_->look(); }) {
+    try {
+        list(surroundings::care::thorough);
+        listed_once_ = true;
+        thread_ = std::thread([this] { loop(); });
+        os::name_thread(thread_, "xcores recorder");
+    } catch (...) {
+        halt();
+        throw;
+    }
+}
+
+recorder::~recorder() {
+    halt();
+}
+
+// Ends the thread and leaves nothing with the sampler.
+void recorder::halt() noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        stopped_.notify_one();
+    }
+    if (thread_.joinable())
+        thread_.join();
+    for (auto& [what, one] : current_)
+        sampler_.remove(*one.by);
+}
+
+void recorder::loop() noexcept {
+    os::block_signals_on_this_thread();
+    std::unique_lock lock(mutex_);
+    for (int lists = 1; !stopped_.wait_for(lock, list_period, [this] { return stopping_; }); ++lists) {
+        try {
+            if (lists % lists_to_a_thorough_one == 0)
+                list(surroundings::care::thorough);
+            else if (around_->has_changed())
+                list(surroundings::care::quick);
+        } catch (const std::exception&) { // no memory or no descriptors now: what is new is seen later, or not at all
+            made_.left_out = std::max<std::size_t>(made_.left_out, 1);
+        }
+        cost_ = os::thread_cpu_time();
+    }
+}
+
+void recorder::list(surroundings::care how) {
+    auto there = around_->list(how);
+    const auto time = os::now() - start_;
+    std::ranges::sort(there);
+    for (auto one = current_.begin(); one != current_.end();) {
+        const bool asked = how == surroundings::care::thorough || around_->lists_quickly(one->first.kind);
+        if (!asked || std::ranges::binary_search(there, one->first)) {
+            ++one;
+            continue;
+        }
+        end(one->second, time);
+        one = current_.erase(one);
+    }
+    std::size_t too_many = 0;
+    for (const subject& one : there) {
+        if (current_.contains(one))
+            continue;
+        if (current_.size() < most_watched)
+            begin(one, time);
+        else
+            ++too_many;
+    }
+    made_.left_out = std::max(made_.left_out, too_many);
+}
+
+void recorder::begin(const subject& what, nanoseconds time) {
+    auto by = around_->watch(what);
+    if (!by)
+        return;
+    watch made{{}, std::move(by), os::shared_memory::create(sizeof(sample_log)), {}, {}};
+    made.what.what = what;
+    made.what.name = made.by->name();
+    made.what.was_there = !listed_once_;
+    made.what.seen = {made.what.was_there ? nanoseconds{0} : time, time};
+    if (made.what.was_there) {
+        made.cpu_before = made.by->cpu();
+        made.queue_wait_before = made.by->queue_wait();
+    } else {
+        made.queue_wait_before = nanoseconds{0};
+    }
+    auto& kept = current_.emplace(what, std::move(made)).first->second;
+    sampler_.add(*kept.by, log_in(kept.log));
+}
+
+void recorder::end(watch& one, nanoseconds time) {
+    sampler_.remove(*one.by);
+    one.what.seen.end = time;
+    one.what.cpu = std::max(nanoseconds{0}, one.by->cpu() - one.cpu_before);
+    if (const auto waited = one.by->queue_wait(); waited && one.queue_wait_before)
+        one.what.queue_wait = *waited - *one.queue_wait_before;
+    if (one.what.name.empty())
+        one.what.name = one.by->name();
+    one.what.spans = log_in(one.log).spans(start_);
+    drop_what_came_after(one.what);
+    made_.traces.push_back(std::move(one.what));
+}
+
+recording recorder::stop() {
+    const auto time = os::now() - start_;
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        stopped_.notify_one();
+    }
+    thread_.join();
+    for (auto& [what, one] : current_)
+        end(one, time);
+    current_.clear();
+    std::ranges::stable_sort(made_.traces, {}, [](const trace& one) { return one.seen.start; });
+    made_.wall = time;
+    made_.gils = around_->gils();
+    made_.sampling = sampler_.record();
+    made_.sampling.cost += cost_;
+    return std::move(made_);
+}
+
+} // namespace xcores::run
