@@ -99,10 +99,10 @@ comparison data_heavy() {
 comparison with_failures() {
     configuration refused = way(subinterp, 2, {});
     refused.failure = "ImportError: the cell needs `</text><script>alert(1)</script>` & \"numpy\", which refuses";
-    configuration other = with_costs(way(procs, 2, {56ms}), 62ms, 60 * megabyte);
+    configuration other = with_costs(way(procs, 2, {108ms}), 62ms, 60 * megabyte);
     other.results = agreement::different;
     return comparison_of(work_reading::repeated,
-                         {serially({100ms}), as_threads(way(threads, 2, {110ms}), 0.3, 0.02), refused, other});
+                         {serially({100ms}), as_threads(way(threads, 2, {170ms}), 0.3, 0.02), refused, other});
 }
 
 comparison interrupted() {

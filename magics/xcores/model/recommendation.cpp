@@ -28,6 +28,17 @@ std::string magic(worker_kind kind, int workers) {
     return "%%" + std::string(name_of(kind)) + " " + std::to_string(workers);
 }
 
+/// A sentence has no room for more; the table shows all of it.
+std::string shortened(const std::string& failure) {
+    constexpr std::size_t longest = 100;
+    if (failure.size() <= longest)
+        return failure;
+    std::size_t end = longest;
+    while (end > 0 && (static_cast<unsigned char>(failure[end]) & 0xC0U) == 0x80U)
+        --end; // not inside a character
+    return failure.substr(0, end) + "…";
+}
+
 std::string words_for(worker_kind kind) {
     switch (kind) {
     case worker_kind::threads:
@@ -98,7 +109,7 @@ bool is_held_up_by_gil(const configuration& threads) {
 /// "threads gain nothing because they hold the GIL 99 % of the time"; empty where there is nothing to say.
 std::string about_threads(const comparison& all, const std::vector<candidate>& from, int workers) {
     if (const configuration* broken = failed(all, worker_kind::threads))
-        return "threads cannot run it (" + broken->failure + ")";
+        return "threads cannot run it (" + shortened(broken->failure) + ")";
     const candidate* threads = beside(from, worker_kind::threads, workers);
     if (!threads)
         return "";
@@ -111,7 +122,7 @@ std::string about_threads(const comparison& all, const std::vector<candidate>& f
 std::string about_other(const comparison& all, const std::vector<candidate>& from, const candidate& choice) {
     const worker_kind other = choice.way->kind == worker_kind::subinterp ? worker_kind::procs : worker_kind::subinterp;
     if (const configuration* broken = failed(all, other))
-        return words_for(other) + " cannot run it (" + broken->failure + ")";
+        return words_for(other) + " cannot run it (" + shortened(broken->failure) + ")";
     const candidate* beaten = beside(from, other, choice.way->workers);
     if (!beaten)
         return "";
@@ -208,7 +219,7 @@ recommendation without_figures(const comparison& all) {
     recommendation made;
     made.sentence = broken == all.configurations.end()
                         ? "Nothing to recommend: no two ways of running the cell were measured"
-                        : "Nothing to recommend: " + label_of(*broken) + " failed (" + broken->failure + ")";
+                        : "Nothing to recommend: " + label_of(*broken) + " failed (" + shortened(broken->failure) + ")";
     return made;
 }
 

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include <xcores/render/compare_chart.hpp>
+#include <xcores/render/compare_table.hpp>
 #include <xcores/render/html_table.hpp>
 #include <xcores/render/live.hpp>
 #include <xcores/render/png.hpp>
@@ -56,6 +58,16 @@ nlohmann::json table_bundle(const model::report& from) {
 
 nlohmann::json picture_bundle(const model::report& from) {
     return {{"image/png", base64(png(svg_timeline(from), pixels_per_unit))}, {"text/plain", text_timeline(from)}};
+}
+
+nlohmann::json table_bundle(const model::comparison& from) {
+    return {{"text/html", html_table(from)}, {"text/plain", text_table(from)}};
+}
+
+nlohmann::json picture_bundle(const model::comparison& from) {
+    return {{"image/png", base64(png(svg_chart(from), pixels_per_unit))},
+            {"text/plain", model::recommendation_for(from).sentence + "\n"},
+            {"application/vnd.xcores.comparison+json", model::to_json(from)}};
 }
 
 nlohmann::json picture_metadata(const nlohmann::json& bundle) {

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <xcores/model/comparison.hpp>
 #include <xcores/model/report.hpp>
 
 /// What goes into display messages. The table and the picture are two outputs: in one bundle the HTML would hide the
@@ -14,6 +15,10 @@ nlohmann::json table_bundle(const model::report&);
 
 /// {"image/png" in base64, "text/plain"}. Failure: std::runtime_error as in `png`.
 nlohmann::json picture_bundle(const model::report&);
+
+/// The same two for a comparison; the picture's bundle has "application/vnd.xcores.comparison+json" as well.
+nlohmann::json table_bundle(const model::comparison&);
+nlohmann::json picture_bundle(const model::comparison&);
 
 /// The message's metadata for a picture bundle: the size in units at which a picture of twice as many pixels is shown.
 nlohmann::json picture_metadata(const nlohmann::json& bundle);

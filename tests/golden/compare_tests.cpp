@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <support/comparisons.hpp>
+#include <xcores/render/compare_chart.hpp>
+#include <xcores/render/compare_table.hpp>
+#include <xcores/render/mime_bundle.hpp>
+#include <xcores/render/png.hpp>
+
+#include "golden.hpp"
+
+namespace {
+
+using namespace xcores;
+using Catch::Matchers::ContainsSubstring;
+
+void check(const std::string& name, const model::comparison& scenario) {
+    const auto file = golden::folder() / "reports" / (name + ".json");
+    golden::compare(file, golden::pretty(model::to_json(scenario)) + "\n");
+    const auto read = model::comparison_from_json(nlohmann::json::parse(golden::content_of(file)));
+    golden::compare(golden::folder() / "approved" / (name + ".txt"), render::text_table(read));
+    golden::compare(golden::folder() / "approved" / (name + ".html"), render::html_table(read));
+    golden::compare(golden::folder() / "approved" / (name + ".svg"), render::svg_chart(read));
+}
+
+} // namespace
+
+TEST_CASE("a comparison of CPU-bound work looks as approved") {
+    check("compare_cpu_bound", test::cpu_bound());
+}
+
+TEST_CASE("a comparison of waiting looks as approved") {
+    check("compare_waiting", test::waiting());
+}
+
+TEST_CASE("a comparison of work with much data looks as approved") {
+    check("compare_data_heavy", test::data_heavy());
+}
+
+TEST_CASE("a comparison with a hostile failure and different results looks as approved") {
+    check("compare_failures", test::with_failures());
+}
+
+TEST_CASE("an interrupted comparison looks as approved") {
+    check("compare_interrupted", test::interrupted());
+}
+
+TEST_CASE("a comparison of nothing is still a table and a chart") {
+    check("compare_nothing", model::comparison{});
+}
+
+TEST_CASE("a comparison up to 64 workers is drawn in powers of two") {
+    const std::string svg = render::svg_chart(test::sixty_four_workers());
+    CHECK_THAT(svg, ContainsSubstring(">64</text>") && ContainsSubstring(">ideal</text>"));
+    CHECK(render::png(svg, 0.25).starts_with("\x89PNG\r\n"));
+}
+
+TEST_CASE("the bundle of a comparison has picture, sentence and figures") {
+    const auto bundle = render::picture_bundle(test::waiting());
+    CHECK(bundle.at("application/vnd.xcores.comparison+json").at("recommendation").at("why") == "waiting");
+    CHECK(bundle.at("text/plain").get<std::string>().starts_with("Use %%threads 4"));
+    CHECK(render::picture_metadata(bundle).at("image/png").at("width") == 900);
+}
