@@ -3,10 +3,12 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <support/comparisons.hpp>
+#include <support/scenarios.hpp>
 #include <xcores/render/compare_chart.hpp>
 #include <xcores/render/compare_table.hpp>
 #include <xcores/render/mime_bundle.hpp>
 #include <xcores/render/png.hpp>
+#include <xcores/render/run_pair.hpp>
 
 #include "golden.hpp"
 
@@ -54,6 +56,23 @@ TEST_CASE("a comparison up to 64 workers is drawn in powers of two") {
     const std::string svg = render::svg_chart(test::sixty_four_workers());
     CHECK_THAT(svg, ContainsSubstring(">64</text>") && ContainsSubstring(">ideal</text>"));
     CHECK(render::png(svg, 0.25).starts_with("\x89PNG\r\n"));
+}
+
+TEST_CASE("two runs beside each other look as approved") {
+    const model::report first = test::ping_pong();
+    const model::report second = test::side_by_side();
+    const render::named_run a{"threads 2 </text><script>", first};
+    const render::named_run b{"subinterp 2", second};
+    golden::compare(golden::folder() / "approved/pair.txt", render::text_pair(a, b));
+    golden::compare(golden::folder() / "approved/pair.html", render::html_pair(a, b));
+    golden::compare(golden::folder() / "approved/pair.svg", render::svg_pair(a, b));
+}
+
+TEST_CASE("two runs with nobody in them are still drawn") {
+    const model::report nobody = test::nobody();
+    const render::named_run a{"a", nobody};
+    CHECK(render::png(render::svg_pair(a, a), 0.25).starts_with("\x89PNG\r\n"));
+    CHECK_THAT(render::text_pair(a, a), ContainsSubstring("0 of 0"));
 }
 
 TEST_CASE("the bundle of a comparison has picture, sentence and figures") {

@@ -241,7 +241,8 @@ json to_json(const report& from) {
             {"gils", std::move(gils)},
             {"sampling", sampling_json(from.sampling)},
             {"items", items_json(from.items)},
-            {"repeats", repeats_json(from.repeats)}};
+            {"repeats", repeats_json(from.repeats)},
+            {"downsampled_from", optional_json(from.downsampled_from)}};
 }
 
 report report_from_json(const json& document) {
@@ -265,6 +266,7 @@ report report_from_json(const json& document) {
     result.sampling = sampling_from(from.at("sampling"));
     result.items = items_from(from.at("items"));
     result.repeats = repeats_from(from.at("repeats"));
+    result.downsampled_from = optional_integer<std::int64_t>(from.at_if_present("downsampled_from"));
     return result;
 }
 

@@ -56,6 +56,12 @@ public:
         return value_.size();
     }
 
+    /// For what reports of an earlier version do not have: null.
+    place at_if_present(const std::string& key) const {
+        static const json nothing;
+        return value_.contains(key) ? at(key) : place(nothing, path_ + "." + key, document_);
+    }
+
     bool is_null() const { return value_.is_null(); }
 
     template <class T>

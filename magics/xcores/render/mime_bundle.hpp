@@ -13,7 +13,9 @@ namespace xcores::render {
 /// {"text/html", "text/plain"}
 nlohmann::json table_bundle(const model::report&);
 
-/// {"image/png" in base64, "text/plain"}. Failure: std::runtime_error as in `png`.
+/// {"image/png" in base64, "text/plain", "application/vnd.xcores.run+json"}. The last is downsampled such that all that
+/// a notebook file keeps of a run, its table included, stays under 200 KB; of a run with so many workers that even this
+/// does not help it is left out. Failure: std::runtime_error as in `png`.
 nlohmann::json picture_bundle(const model::report&);
 
 /// The same two for a comparison; the picture's bundle has "application/vnd.xcores.comparison+json" as well.
