@@ -87,9 +87,13 @@ const configuration* failed(const comparison& all, worker_kind kind) {
 /// Fewest workers first; then the kind that shares most and starts fastest, which is the order of the enumeration.
 const candidate& cheapest_of_the_best(const std::vector<candidate>& all) {
     const auto median = [](const candidate& one) { return one.speedup.median; };
-    const double best = median(*std::ranges::max_element(all, {}, median));
+    double best = 0;
+    for (const candidate& one : all)
+        best = std::max(best, one.way->workers > 1 ? median(one) : 0);
     const candidate* choice = nullptr;
     for (const candidate& one : all) {
+        if (one.way->workers == 1)
+            continue; // it does what serial does
         const bool cheaper = !choice || one.way->workers < choice->way->workers ||
                              (one.way->workers == choice->way->workers && *one.way->kind < *choice->way->kind);
         if (median(one) >= best * as_good && cheaper)
@@ -144,13 +148,30 @@ std::string joined(const std::string& first, const std::string& second) {
     return first + (first.empty() || second.empty() ? "" : "; ") + second;
 }
 
+/// "; threads start fastest and need least memory", as far as it is so.
+std::string costs_of_threads(const std::vector<candidate>& from, const configuration& way) {
+    bool fastest = way.startup.has_value();
+    bool least = way.memory_bytes.has_value();
+    bool alone = true;
+    for (const candidate& one : from) {
+        if (one.way->kind == worker_kind::threads || one.way->workers != way.workers)
+            continue;
+        alone = false;
+        fastest = fastest && one.way->startup && *way.startup <= *one.way->startup;
+        least = least && one.way->memory_bytes && *way.memory_bytes <= *one.way->memory_bytes;
+    }
+    if (alone || (!fastest && !least))
+        return "";
+    return std::string("; threads ") + (fastest ? "start fastest" : "") + (fastest && least ? " and " : "") +
+           (least ? "need least memory" : "");
+}
+
 recommendation threads_are_enough(const comparison& all, const std::vector<candidate>& from, const candidate& choice) {
     const configuration& way = *choice.way;
     if (way.blocked.value_or(0) >= mostly) {
-        const bool others = of_kind(from, worker_kind::subinterp) || of_kind(from, worker_kind::procs);
         return {way.kind, way.workers, cause::waiting,
                 "it waits " + percent(way.blocked) + " of the time, and waiting overlaps in every kind" +
-                    (others ? "; threads start fastest and need least memory" : "")};
+                    costs_of_threads(from, way)};
     }
     if (all.environment.gil_disabled)
         return {way.kind, way.workers, cause::shared_gil_free, "this Python has no GIL, and threads share everything"};
@@ -183,13 +204,20 @@ std::string moving(const candidate& one) {
     return "moving " + what + " takes " + percent(one.way->transfer) + " of the time with " + words_for(*one.way->kind);
 }
 
+/// Empty where all had one worker only.
+std::string best_of_the_others(const std::vector<candidate>& from) {
+    const candidate* best = nullptr;
+    for (const candidate& one : from)
+        if (one.way->workers > 1 && (!best || one.speedup.median > best->speedup.median))
+            best = &one;
+    return best ? "the best of the others, " + label_of(*best->way) + ", is " + times(best->speedup.median) + " as fast"
+                : "one worker does what serial does";
+}
+
 recommendation stay_serial(const comparison& all, const std::vector<candidate>& from) {
-    const auto median = [](const candidate& one) { return one.speedup.median; };
-    const candidate& best = *std::ranges::max_element(from, {}, median);
     recommendation made;
     made.why = cause::no_gain;
-    made.sentence = "Stay serial: the best of the others, " + label_of(*best.way) + ", is " +
-                    times(best.speedup.median) + " as fast";
+    made.sentence = "Stay serial: " + best_of_the_others(from);
     const auto serial = std::ranges::find_if(all.configurations, [](const auto& one) { return !one.kind; });
     const bool is_short = std::ranges::any_of(serial->walls, [](nanoseconds wall) { return wall < short_cell; });
     const candidate* moved = nullptr;
@@ -232,7 +260,8 @@ recommendation recommendation_for(const comparison& all) {
         made.sentence += ".";
         return made;
     }
-    const bool gains = std::ranges::any_of(from, [](const candidate& one) { return one.speedup.median >= worthwhile; });
+    const bool gains = std::ranges::any_of(
+        from, [](const candidate& one) { return one.way->workers > 1 && one.speedup.median >= worthwhile; });
     recommendation made = gains ? use(all, from) : stay_serial(all, from);
     const auto differs = std::ranges::find(all.configurations, agreement::different, &configuration::results);
     if (differs != all.configurations.end())

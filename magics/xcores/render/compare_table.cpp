@@ -75,7 +75,7 @@ grid grid_of(const model::comparison& from) {
     all.caption = model::recommendation_for(from).sentence;
     const std::string time = from.reading == model::work_reading::repeated ? "time per run" : "time";
     all.heads = {{"", look::words}, {time},       {"spread"}, {"speed-up"}, {"efficiency"}, {"start-up"},
-                 {"cores"},         {"GIL wait"}, {"moving"}, {"moved"},    {"memory"},     {"results", look::words}};
+                 {"cores busy"},    {"GIL wait"}, {"moving"}, {"moved"},    {"memory"},     {"results", look::words}};
     for (const model::configuration& one : from.configurations)
         if (all.rows.size() < most_rows)
             all.rows.push_back(line_of(from, one));

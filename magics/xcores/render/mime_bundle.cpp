@@ -117,6 +117,20 @@ nlohmann::json picture_bundle(const model::comparison& from) {
             {"application/vnd.xcores.comparison+json", model::to_json(from)}};
 }
 
+nlohmann::json table_bundle(const named_run& first, const named_run& second) {
+    return {{"text/html", html_pair(first, second)}, {"text/plain", text_pair(first, second)}};
+}
+
+nlohmann::json picture_bundle(const named_run& first, const named_run& second) {
+    return {{"image/png", encoded_picture(svg_pair(first, second))},
+            {"text/plain", text_timeline(first.run) + "\n" + text_timeline(second.run)}};
+}
+
+std::pair<nlohmann::json, nlohmann::json> with_metadata(nlohmann::json bundle) {
+    nlohmann::json metadata = picture_metadata(bundle);
+    return {std::move(bundle), std::move(metadata)};
+}
+
 nlohmann::json picture_metadata(const nlohmann::json& bundle) {
     const auto& encoded = bundle.at("image/png").get_ref<const std::string&>();
     if (encoded.size() < header_in_base64 + 4)

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <utility>
+
 #include <nlohmann/json.hpp>
 
 #include <xcores/model/comparison.hpp>
 #include <xcores/model/report.hpp>
+#include <xcores/render/run_pair.hpp>
 
 /// What goes into display messages. The table and the picture are two outputs: in one bundle the HTML would hide the
 /// PNG.
@@ -24,6 +27,13 @@ nlohmann::json picture_bundle(const model::comparison&);
 
 /// The message's metadata for a picture bundle: the size in units at which a picture of twice as many pixels is shown.
 nlohmann::json picture_metadata(const nlohmann::json& bundle);
+
+/// The same two for a pair of runs.
+nlohmann::json table_bundle(const named_run& first, const named_run& second);
+nlohmann::json picture_bundle(const named_run& first, const named_run& second);
+
+/// A bundle of one of these pictures, and its metadata.
+std::pair<nlohmann::json, nlohmann::json> with_metadata(nlohmann::json bundle);
 
 /// {"text/html", "text/plain"} of the view while the run goes on.
 nlohmann::json live_bundle(const model::report&);

@@ -191,6 +191,24 @@ TEST_CASE("fewer workers that are as fast are preferred") {
     CHECK(use.workers == 2);
 }
 
+TEST_CASE("one worker does what serial does and is never recommended for being faster by chance") {
+    const auto use = recommendation_for(of(work_reading::divided, {serially({100ms}), way(subinterp, 1, {60ms})}));
+    CHECK(use.sentence == "Stay serial: one worker does what serial does.");
+    const auto two = recommendation_for(
+        of(work_reading::divided, {serially({100ms}), way(subinterp, 1, {40ms}), way(subinterp, 2, {50ms})}));
+    CHECK(two.workers == 2);
+}
+
+TEST_CASE("threads are praised only for what was measured") {
+    auto all = test::waiting();
+    for (auto& one : all.configurations)
+        if (one.kind == threads)
+            one.memory_bytes = 1'000'000'000;
+    CHECK_THAT(recommendation_for(all).sentence, Catch::Matchers::EndsWith("every kind; threads start fastest."));
+    CHECK_THAT(recommendation_for(of(work_reading::divided, {all.configurations[0], all.configurations[3]})).sentence,
+               Catch::Matchers::EndsWith("waiting overlaps in every kind."));
+}
+
 TEST_CASE("processes that win over interpreters are recommended with the others' figures") {
     auto slow = way(subinterp, 2, {80ms});
     slow.transfer = 0.4;
