@@ -83,9 +83,12 @@ void add_round(comparison_view& self, std::size_t index, const report_view& run)
     self.value.environment = run.value.environment;
 }
 
-void add_serial(comparison_view& self, std::size_t index, std::int64_t wall_ns, std::int64_t cpu_ns) {
+void add_serial(comparison_view& self, std::size_t index, std::int64_t wall_ns, std::int64_t cpu_ns,
+                std::optional<std::int64_t> core_wait_ns) {
     model::configuration& one = way_at(self, index);
     one.walls.emplace_back(wall_ns);
+    if (core_wait_ns)
+        one.core_waits.emplace_back(*core_wait_ns);
     if (wall_ns > 0)
         one.cores_busy = static_cast<double>(cpu_ns) / static_cast<double>(wall_ns);
 }
@@ -126,6 +129,7 @@ py::dict figures_of_way(const model::comparison& all, const model::configuration
     row["startup_s"] = seconds(one.startup);
     row["cores_busy"] = one.cores_busy;
     row["gil_wait"] = one.gil_wait;
+    row["core_wait"] = model::core_wait_of(one);
     row["transfer"] = one.transfer;
     row["moved_bytes"] = one.moved_bytes;
     row["memory_bytes"] = one.memory_bytes;
@@ -172,7 +176,7 @@ void define_comparisons(py::module_& module) {
         .def_static("from_json",
                     [](const std::string& text) { return comparison_view{model::comparison_from_json(parsed(text))}; })
         .def("add_round", &add_round, py::arg("way"), py::arg("report"), "What the next round of this way showed.")
-        .def("add_serial", &add_serial, py::arg("way"), py::arg("wall_ns"), py::arg("cpu_ns"))
+        .def("add_serial", &add_serial, py::arg("way"), py::arg("wall_ns"), py::arg("cpu_ns"), py::arg("core_wait_ns"))
         .def("set_startup", &set_startup, py::arg("way"), py::arg("report"), "From a run on new workers.")
         .def("set_failure", [](comparison_view& self, std::size_t index,
                                const std::string& why) { way_at(self, index).failure = why; })

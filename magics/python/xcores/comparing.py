@@ -10,6 +10,7 @@ import time
 import types
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -290,14 +291,16 @@ class Comparing:
         """All parts one after the other, in this interpreter, as the cell would run without a magic."""
         parts = self.serial[-1].workers
         answers: list[Any] = []
-        wall = cpu = 0
+        wall = cpu = waited = 0
         for part in range(parts):
             job = self.inputs.serial(part, parts)
+            waited_before = _core_wait_ns()
             start, start_cpu = time.perf_counter_ns(), time.thread_time_ns()
             with contextlib.redirect_stdout(_Nowhere()), contextlib.redirect_stderr(_Nowhere()):
                 _worker.execute(job)
             cpu += time.thread_time_ns() - start_cpu
             wall += time.perf_counter_ns() - start
+            waited += _core_wait_ns() - waited_before
             if isinstance(job.error, KeyboardInterrupt):
                 raise Stopped
             if job.error is not None:
@@ -309,7 +312,7 @@ class Comparing:
             answers.append(job.namespace.get(RESULT))
             for index, way in enumerate(self.serial):
                 if number > 0 and way.workers == part + 1:
-                    self.figures.add_serial(index, wall, cpu)
+                    self.figures.add_serial(index, wall, cpu, waited)
         self._compare(Way(None, parts), answers)
 
     def _compare(self, way: Way, answers: list[Any]) -> None:
@@ -317,6 +320,14 @@ class Comparing:
             if not is_same:
                 self.different.add(one)
             self.figures.set_results(self.all_ways.index(one), one not in self.different)
+
+
+def _core_wait_ns() -> int:
+    """How long this thread has been kept from a core, all in all; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 class _Nowhere(io.TextIOBase):

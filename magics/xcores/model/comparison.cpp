@@ -66,6 +66,44 @@ std::optional<double> most_shared_gil(const report& from) {
     return most == from.gils.end() || most->workers.size() < 2 ? std::nullopt : held_share(from, *most);
 }
 
+/// How long of `waiting` (spans in this state) somebody had the GIL and no core to go on with.
+nanoseconds stalled_by(const worker_record& holder, const worker_record& waiting) {
+    nanoseconds sum{};
+    auto next = waiting.spans.begin();
+    for (const span& held : holder.spans) {
+        if (held.state != thread_state::waiting_core || held.gil != gil_state::held)
+            continue;
+        while (next != waiting.spans.end() && next->end <= held.start)
+            ++next;
+        for (auto other = next; other != waiting.spans.end() && other->start < held.end; ++other)
+            if (other->state == thread_state::waiting_gil)
+                sum += std::max(nanoseconds{0}, std::min(held.end, other->end) - std::max(held.start, other->start));
+    }
+    return sum;
+}
+
+/// How long the worker that ended last was kept from a core: itself, or whoever held the GIL that it waited for.
+nanoseconds core_wait_in(const report& from) {
+    const worker_record* last = nullptr;
+    for (const worker_record& worker : from.workers)
+        if (worker.run && (!last || worker.run->end > last->run->end))
+            last = &worker;
+    if (!last || from.workers.size() > from.environment.cores.size())
+        return nanoseconds{0};
+    nanoseconds wait = last->queue_wait.value_or(times_of(*last).waiting_core);
+    for (const worker_record& other : from.workers)
+        if (&other != last)
+            wait += stalled_by(other, *last);
+    return wait;
+}
+
+/// The time of a round without what other programs took of it.
+nanoseconds undisturbed(const configuration& one, std::size_t round) {
+    const nanoseconds wall = one.walls[round];
+    const nanoseconds wait = round < one.core_waits.size() ? one.core_waits[round] : nanoseconds{0};
+    return wall - std::min(wait, wall - wall / 50); // the two are measured by different clocks
+}
+
 /// Whose work is the serial one's: with numbered parts there is one serial configuration for each number of workers.
 const configuration* serial_for(const comparison& all, const configuration& other) {
     const auto found = std::ranges::find_if(all.configurations, [&](const configuration& one) {
@@ -83,9 +121,13 @@ json configuration_json(const configuration& one) {
     json walls = json::array();
     for (const nanoseconds wall : one.walls)
         walls.push_back(wall.count());
+    json core_waits = json::array();
+    for (const nanoseconds wait : one.core_waits)
+        core_waits.push_back(wait.count());
     return {{"kind", one.kind ? json(name_of(*one.kind)) : json(nullptr)},
             {"workers", one.workers},
             {"wall_ns", std::move(walls)},
+            {"core_wait_ns", std::move(core_waits)},
             {"startup_ns", optional_json(one.startup)},
             {"moved_bytes", optional_json(one.moved_bytes)},
             {"memory_bytes", optional_json(one.memory_bytes)},
@@ -107,6 +149,9 @@ configuration configuration_from(const place& from) {
     const place walls = from.at("wall_ns");
     for (std::size_t i = 0; i < walls.size(); ++i)
         one.walls.push_back(walls.at(i).time());
+    const place core_waits = from.at("core_wait_ns");
+    for (std::size_t i = 0; i < core_waits.size(); ++i)
+        one.core_waits.push_back(core_waits.at(i).time());
     one.startup = optional_time(from.at("startup_ns"));
     one.moved_bytes = optional_integer<std::int64_t>(from.at("moved_bytes"));
     one.memory_bytes = optional_integer<std::int64_t>(from.at("memory_bytes"));
@@ -128,6 +173,7 @@ void add_round(configuration& to, const report& from) {
     const nanoseconds ready = ready_at(from);
     const nanoseconds wall = from.elapsed - ready;
     to.walls.push_back(wall);
+    to.core_waits.push_back(core_wait_in(from));
     const std::size_t round = to.walls.size();
     if (ready > nanoseconds{0})
         to.startup = std::max(to.startup.value_or(nanoseconds{0}), ready);
@@ -153,6 +199,18 @@ std::optional<measurement> time_of(const comparison& all, const configuration& o
     return measured(std::move(times));
 }
 
+std::optional<double> core_wait_of(const configuration& one) {
+    if (one.core_waits.empty())
+        return std::nullopt;
+    nanoseconds waited{};
+    nanoseconds all{};
+    for (std::size_t i = 0; i < std::min(one.walls.size(), one.core_waits.size()); ++i) {
+        waited += std::min(one.core_waits[i], one.walls[i]);
+        all += one.walls[i];
+    }
+    return ratio(waited, all);
+}
+
 std::optional<measurement> speedup_of(const comparison& all, const configuration& one) {
     const configuration* serial = serial_for(all, one);
     if (!serial || !one.kind)
@@ -161,7 +219,7 @@ std::optional<measurement> speedup_of(const comparison& all, const configuration
     std::vector<double> factors;
     for (std::size_t i = 0; i < std::min(serial->walls.size(), one.walls.size()); ++i)
         if (one.walls[i] > nanoseconds{0})
-            factors.push_back(ratio(serial->walls[i], one.walls[i]) * work);
+            factors.push_back(ratio(undisturbed(*serial, i), undisturbed(one, i)) * work);
     return factors.empty() ? std::nullopt : std::optional(measured(std::move(factors)));
 }
 

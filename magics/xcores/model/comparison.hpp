@@ -29,6 +29,9 @@ struct configuration {
     std::optional<worker_kind> kind; ///< empty: serial, in the notebook's own interpreter
     int workers = 1;                 ///< serial: so many parts, one after the other
     std::vector<nanoseconds> walls;  ///< one a round, in order; without the start-up of workers
+    /// One a round: for how long of it other programs had the core that the way was waiting for. Zero where there are
+    /// more workers than cores, because then they take the cores from each other; empty: unknown.
+    std::vector<nanoseconds> core_waits;
 
     std::optional<nanoseconds> startup; ///< until all its workers were ready, when they were new
     std::optional<std::int64_t> moved_bytes;
@@ -71,7 +74,11 @@ struct measurement {
 /// In nanoseconds; empty when there was no round. Divided by the work done, if workers do more of it.
 std::optional<measurement> time_of(const comparison&, const configuration&);
 
-/// Work per time, against serial in the same rounds. Empty where one of them is missing.
+/// Share of all rounds in which other programs had the core.
+std::optional<double> core_wait_of(const configuration&);
+
+/// Work per time, against serial in the same rounds; the time in which other programs had the cores is left out,
+/// because the load of a moment says nothing about the cell. Empty where a round is missing.
 std::optional<measurement> speedup_of(const comparison&, const configuration&);
 
 /// Speed-up divided by workers.
@@ -102,6 +109,9 @@ std::string reading_text(const comparison&);
 
 /// What was compared of the results, and what came out.
 std::string agreement_text(const comparison&);
+
+/// Whether other programs disturbed the measurement, and what was done about it; empty where it was quiet.
+std::string disturbance_text(const comparison&);
 
 /// "serial", "threads 2"
 std::string label_of(const configuration&);

@@ -306,6 +306,17 @@ std::string reading_text(const comparison& all) {
     return "";
 }
 
+std::string disturbance_text(const comparison& all) {
+    constexpr double disturbing = 0.05;
+    double most = 0;
+    for (const configuration& one : all.configurations)
+        most = std::max(most, core_wait_of(one).value_or(0));
+    if (most < disturbing)
+        return "";
+    return "Other programs had the cores for up to " + percent(most) +
+           " of the time; speed-up leaves that out. On a quiet machine the figures are surer.";
+}
+
 std::string agreement_text(const comparison& all) {
     std::string different;
     std::string unknown;

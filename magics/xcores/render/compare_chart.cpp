@@ -118,7 +118,8 @@ double draw_head(canvas& on, const model::comparison& from, double y) {
 }
 
 double draw_notes(canvas& on, const model::comparison& from, double y) {
-    for (const std::string& note : {model::reading_text(from), model::agreement_text(from)})
+    for (const std::string& note :
+         {model::reading_text(from), model::agreement_text(from), model::disturbance_text(from)})
         for (const std::string& line : wrapped(note, picture_width - 2 * margin, 11, false)) {
             on.text(margin, y + 11, line, {.size = 11, .fill = on.colours().faint_ink});
             y += 16;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/render/compare_table.hpp>
 
+#include <array>
+
 #include <xcores/model/format.hpp>
 #include <xcores/render/grid.hpp>
 
@@ -64,6 +66,7 @@ std::vector<grid_cell> line_of(const model::comparison& from, const model::confi
             {startup_cell(one)},
             {one.cores_busy ? model::fixed(*one.cores_busy, 2) : std::string(model::unknown_text)},
             {model::percent(one.gil_wait)},
+            {model::percent(model::core_wait_of(one))},
             {model::percent(one.transfer)},
             {model::bytes(one.moved_bytes)},
             {model::bytes(one.memory_bytes)},
@@ -74,8 +77,9 @@ grid grid_of(const model::comparison& from) {
     grid all;
     all.caption = model::recommendation_for(from).sentence;
     const std::string time = from.reading == model::work_reading::repeated ? "time per run" : "time";
-    all.heads = {{"", look::words}, {time},       {"spread"}, {"speed-up"}, {"efficiency"}, {"start-up"},
-                 {"cores busy"},    {"GIL wait"}, {"moving"}, {"moved"},    {"memory"},     {"results", look::words}};
+    all.heads = {{"", look::words},       {time},       {"spread"},    {"speed-up"}, {"efficiency"}, {"start-up"},
+                 {"cores busy"},          {"GIL wait"}, {"core wait"}, {"moving"},   {"moved"},      {"memory"},
+                 {"results", look::words}};
     for (const model::configuration& one : from.configurations)
         if (all.rows.size() < most_rows)
             all.rows.push_back(line_of(from, one));
@@ -83,8 +87,9 @@ grid grid_of(const model::comparison& from) {
         all.left_out = "and " + std::to_string(from.configurations.size() - all.rows.size()) + " more ways";
     drop_unknown_columns(all, 2);
     all.notes = {circumstances_of(from), model::reading_text(from)};
-    if (std::string compared = model::agreement_text(from); !compared.empty())
-        all.notes.push_back(std::move(compared));
+    for (std::string& note : std::array{model::agreement_text(from), model::disturbance_text(from)})
+        if (!note.empty())
+            all.notes.push_back(std::move(note));
     return all;
 }
 

@@ -106,6 +106,50 @@ TEST_CASE("speed-up is taken within each round, so that a slow moment of the mac
     CHECK(speedup->most == Approx(2.5));
 }
 
+TEST_CASE("what other programs took of the cores is left out of the speed-up and told") {
+    auto serial = serially({400ms});
+    serial.core_waits = {300ms};
+    auto quiet = way(procs, 2, {50ms});
+    quiet.core_waits = {0ms};
+    const auto all = of(work_reading::divided, {serial, quiet});
+    CHECK(speedup_of(all, all.configurations[1])->median == Approx(2));
+    CHECK(time_of(all, all.configurations[0])->median == Approx(400e6));
+    CHECK(core_wait_of(serial).value() == Approx(0.75));
+    CHECK_THAT(disturbance_text(all), StartsWith("Other programs had the cores for up to 75 % of the time"));
+    CHECK(disturbance_text(of(work_reading::divided, {quiet})).empty());
+}
+
+TEST_CASE("a core wait longer than the round does not make it free") {
+    auto odd = way(procs, 2, {50ms});
+    odd.core_waits = {80ms};
+    const auto all = of(work_reading::divided, {serially({100ms}), odd});
+    CHECK(speedup_of(all, all.configurations[1])->median == Approx(100));
+}
+
+TEST_CASE("the core wait of a run is that of its last worker, and of the holder of the GIL it waited for") {
+    const auto holder = test::worker()
+                            .ran(0ms, 90ms)
+                            .queued(30ms)
+                            .holding(30ms)
+                            .waiting_for_core(30ms, gil_state::held)
+                            .holding(30ms)
+                            .returned();
+    const auto last = test::worker()
+                          .ran(0ms, 100ms)
+                          .queued(4ms)
+                          .waiting_for_gil(50ms)
+                          .blocked(5ms)
+                          .waiting_for_gil(35ms)
+                          .holding(10ms)
+                          .returned();
+    configuration one = way(threads, 2, {});
+    add_round(one, test::run_of(threads).worker(holder).worker(last).sharing_gil("main").report());
+    CHECK(one.core_waits == std::vector<nanoseconds>{4ms + 20ms + 5ms});
+    configuration crowded = way(threads, 2, {});
+    add_round(crowded, test::run_of(threads).worker(holder).worker(last).cores({0}).report());
+    CHECK(crowded.core_waits == std::vector<nanoseconds>{0ms});
+}
+
 TEST_CASE("an even number of rounds has its median between the middle two") {
     const auto all = of(work_reading::divided, {serially({100ms, 200ms})});
     CHECK(time_of(all, all.configurations[0])->median == Approx(150e6));
