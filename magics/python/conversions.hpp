@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <memory>
+#include <utility>
 
+#include <nlohmann/json.hpp>
 #include <pybind11/pybind11.h>
 
 #include <xcores/model/report.hpp>
@@ -33,5 +35,27 @@ void describe_python(model::environment_record&);
 
 /// `sys.getswitchinterval()`, which the user may change at any time.
 std::chrono::nanoseconds switch_interval();
+
+inline std::string text_of(const nlohmann::json& value) {
+    return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+inline pybind11::object from_json(const nlohmann::json& value) {
+    return pybind11::module_::import("json").attr("loads")(text_of(value));
+}
+
+/// Drawing takes time and no Python.
+template <typename Render>
+auto without_gil(Render&& render) {
+    const pybind11::gil_scoped_release let_go;
+    return render();
+}
+
+/// A picture's bundle with its metadata, as `DisplayPublisher.publish` takes them.
+template <typename Render>
+pybind11::tuple picture_of(Render&& render) {
+    const auto [bundle, metadata] = without_gil(std::forward<Render>(render));
+    return pybind11::make_tuple(from_json(bundle), from_json(metadata));
+}
 
 } // namespace xcores::python

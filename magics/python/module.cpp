@@ -22,6 +22,7 @@
 #include <xcores/render/text.hpp>
 
 #include "bindings.hpp"
+#include "compare_bindings.hpp"
 #include "conversions.hpp"
 #include "item_bindings.hpp"
 #include "recorder_bindings.hpp"
@@ -159,23 +160,11 @@ void stop(run::session& session, const std::string& name) {
     session.stop(reason);
 }
 
-py::object from_json(const nlohmann::json& value) {
-    return py::module_::import("json").attr("loads")(
-        value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-}
-
 py::list outcomes_of(const report_view& self) {
     py::list outcomes;
     for (const auto& worker : self.value.workers)
         outcomes.append(dict_of(worker.how));
     return outcomes;
-}
-
-/// Drawing takes time and no Python.
-template <typename Render>
-auto without_gil(Render&& render) {
-    const py::gil_scoped_release let_go;
-    return render();
 }
 
 bool write_output(int stream, const std::string& text) {
@@ -214,10 +203,7 @@ py::dict status() {
 
 void define_report(py::module_& module) {
     py::class_<report_view>(module, "Report", "What happened in one run; a value.")
-        .def("to_json",
-             [](const report_view& self) {
-                 return model::to_json(self.value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-             })
+        .def("to_json", [](const report_view& self) { return text_of(model::to_json(self.value)); })
         .def(
             "text",
             [](const report_view& self, int columns) {
@@ -242,18 +228,17 @@ void define_report(py::module_& module) {
              })
         .def("picture_bundle",
              [](const report_view& self) {
-                 const auto [bundle, metadata] = without_gil([&] {
-                     auto made = render::picture_bundle(self.value);
-                     auto about = render::picture_metadata(made);
-                     return std::pair(std::move(made), std::move(about));
-                 });
-                 return py::make_tuple(from_json(bundle), from_json(metadata));
+                 return picture_of([&] { return render::with_metadata(render::picture_bundle(self.value)); });
              })
         .def_property_readonly("caption", [](const report_view& self) { return model::caption_of(self.value); })
         .def_property_readonly("wall_ns",
                                [](const report_view& self) -> std::optional<std::int64_t> {
                                    return self.value.wall ? std::optional(self.value.wall->count()) : std::nullopt;
                                })
+        .def_static("from_json", [](const std::string& text) { return report_view{report_from_text(text)}; })
+        .def_property_readonly("kind",
+                               [](const report_view& self) { return std::string(model::name_of(self.value.kind)); })
+        .def_property_readonly("figures", [](const report_view& self) { return figures_of(self.value); })
         .def_property_readonly("outcomes", &outcomes_of);
 }
 
@@ -270,6 +255,7 @@ PYBIND11_MODULE(_engine, module, pybind11::mod_gil_not_used()) {
     define_items(module);
     define_executors(module);
     define_recorder(module);
+    define_comparison(module);
     py::class_<run::session, std::shared_ptr<run::session>>(module, "Run", "One cell running on several workers.")
         .def("wait", &wait, py::arg("seconds"),
              "Waits until all workers have ended (True); or there is new output, more items are wanted, a signal came, "

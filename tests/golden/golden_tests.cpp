@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <catch2/catch_test_macros.hpp>
 
-#include <algorithm>
 #include <clocale>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <locale>
 
 #include <support/scenarios.hpp>
@@ -15,58 +10,22 @@
 #include <xcores/render/svg_timeline.hpp>
 #include <xcores/render/text.hpp>
 
+#include "golden.hpp"
+
 namespace {
 
 using namespace xcores;
 
-const std::filesystem::path folder = XCORES_GOLDEN_DIR;
-
-bool approving() {
-    const char* value = std::getenv("XCORES_APPROVE");
-    return value && std::string_view(value) == "1";
-}
-
-std::string content_of(const std::filesystem::path& file) {
-    std::ifstream stream(file, std::ios::binary);
-    REQUIRE(stream);
-    return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-void write(const std::filesystem::path& file, const std::string& content) {
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file, std::ios::binary) << content;
-}
-
-/// Objects over several lines, arrays in one: a report of 80 samples is then read as easily as one of two.
-std::string pretty(const nlohmann::json& value, const std::string& indent = "") {
-    const bool nested = value.is_object() || (value.is_array() && !value.empty() && value.front().is_object());
-    if (!nested || value.empty())
-        return value.dump();
-    const std::string deeper = indent + " ";
-    std::string text;
-    for (const auto& [key, item] : value.items())
-        text += (text.empty() ? "\n" : ",\n") + deeper +
-                (value.is_object() ? nlohmann::json(key).dump() + ": " : std::string()) + pretty(item, deeper);
-    return (value.is_object() ? "{" : "[") + text + "\n" + indent + (value.is_object() ? "}" : "]");
-}
-
-void compare(const std::filesystem::path& file, const std::string& actual) {
-    constexpr std::ptrdiff_t most_lines = 200;
-    CAPTURE(file.filename().string());
-    CHECK(std::ranges::count(actual, '\n') < most_lines);
-    if (approving())
-        write(file, actual);
-    CHECK(content_of(file) == actual);
-}
+using namespace golden;
 
 void check_renderings(const std::string& name, const model::report& report) {
-    compare(folder / "approved" / (name + ".txt"), render::text(report));
-    compare(folder / "approved" / (name + ".html"), render::html_table(report));
-    compare(folder / "approved" / (name + ".svg"), render::svg_timeline(report));
+    compare(folder() / "approved" / (name + ".txt"), render::text(report));
+    compare(folder() / "approved" / (name + ".html"), render::html_table(report));
+    compare(folder() / "approved" / (name + ".svg"), render::svg_timeline(report));
 }
 
 void check(const std::string& name, const model::report& scenario) {
-    const auto file = folder / "reports" / (name + ".json");
+    const auto file = folder() / "reports" / (name + ".json");
     compare(file, pretty(model::to_json(scenario)) + "\n");
     check_renderings(name, model::report_from_json(nlohmann::json::parse(content_of(file))));
 }

@@ -6,6 +6,8 @@
 
 #include <support/report_builder.hpp>
 #include <support/scenarios.hpp>
+#include <xcores/model/downsample.hpp>
+#include <xcores/model/json.hpp>
 #include <xcores/render/activity.hpp>
 #include <xcores/render/mime_bundle.hpp>
 #include <xcores/render/png.hpp>
@@ -151,6 +153,25 @@ TEST_CASE("the picture's bundle has the PNG, the text and half the pixels as its
     const nlohmann::json metadata = render::picture_metadata(bundle);
     CHECK(metadata.at("image/png").at("width") == 900);
     CHECK(metadata.at("image/png").at("height") > 200);
+}
+
+TEST_CASE("what a notebook keeps of a run stays under 200 KB, and the figures in it say if samples are missing") {
+    const auto saved = [](const model::report& run) {
+        return nlohmann::json{render::table_bundle(run), render::picture_bundle(run)};
+    };
+    for (const model::report& run : {test::side_by_side(), test::many_workers(8), test::many_workers(64),
+                                     test::many_workers(256), test::ten_minutes(), short_run(10s, 256)}) {
+        const nlohmann::json outputs = saved(run);
+        CAPTURE(run.workers.size(), outputs.dump().size());
+        CHECK(outputs.dump(1).size() < largest);
+        if (const auto figures = outputs[1].find("application/vnd.xcores.run+json"); figures != outputs[1].end()) {
+            const model::report read = model::report_from_json(*figures);
+            CHECK(model::number_of_spans(read) <= model::number_of_spans(run));
+            CHECK((read == run || read.downsampled_from));
+        }
+    }
+    CHECK(saved(test::ten_minutes())[1].contains("application/vnd.xcores.run+json"));
+    CHECK(saved(test::many_workers(8))[1].contains("application/vnd.xcores.run+json"));
 }
 
 TEST_CASE("the table's bundle can be written as JSON whatever a user put into it") {

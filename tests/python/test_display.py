@@ -7,11 +7,13 @@ import os
 import pytest
 from IPython.core.displaypub import DisplayPublisher
 
+JSON = "application/vnd.xcores.run+json"
+
 
 def test_at_the_end_there_are_a_table_and_a_picture(kind, cell) -> None:
     table, picture = cell(f"%%{kind} 2\nworker").displays[-2:]
     assert table["data"].keys() == {"text/html", "text/plain"} and table["id"]
-    assert picture["data"].keys() == {"image/png", "text/plain"} and not picture["update"]
+    assert picture["data"].keys() == {"image/png", "text/plain", JSON} and not picture["update"]
     assert base64.b64decode(picture["data"]["image/png"]).startswith(b"\x89PNG")
 
 
@@ -71,4 +73,4 @@ def test_a_plain_terminal_gets_text_once_at_the_end(terminal, kind, cell) -> Non
 def test_capture_takes_the_displays(kind, cell, shell) -> None:
     cell(f"%%capture captured\n%%{kind} 2\nworker")
     assert [sorted(one.data) for one in shell.user_ns["captured"].outputs] == [
-        ["text/html", "text/plain"], ["image/png", "text/plain"]]
+        ["text/html", "text/plain"], [JSON, "image/png", "text/plain"]]

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from xcores.executors import ProcessExecutor, SubinterpExecutor, ThreadExecutor
 
-__all__ = ["ProcessExecutor", "SubinterpExecutor", "ThreadExecutor", "last_report", "load_ipython_extension",
-           "record", "unload_ipython_extension"]
+__all__ = ["ProcessExecutor", "SubinterpExecutor", "ThreadExecutor", "compare", "last_report", "last_run", "load",
+           "load_ipython_extension", "record", "unload_ipython_extension"]
 
 
 def __getattr__(name: str) -> Any:
@@ -43,14 +43,37 @@ def record(sample_hz: float = 1000.0) -> Any:
     return Recording(sample_hz)
 
 
+def last_run() -> Any:
+    """The latest run in this notebook as a `Run` (figures, `save`, `to_pandas`), or None before the first."""
+    from xcores.run_object import Run
+
+    report = last_report()
+    return None if report is None else Run(report)
+
+
+def load(path: Any) -> Any:
+    """The `Run` or `Comparison` that was saved as JSON in the file `path`."""
+    from xcores.run_object import load
+
+    return load(path)
+
+
+def compare(first: Any, second: Any) -> Any:
+    """Two runs in one table and one picture."""
+    from xcores.run_object import compare
+
+    return compare(first, second)
+
+
 def load_ipython_extension(shell: "InteractiveShell") -> None:
     """Add the magics to `shell`. Doing it again changes nothing."""
-    from xcores import _engine, cores, errors, magics, output
+    from xcores import _engine, comparing, cores, errors, magics, output
 
     errors.uninstall(shell)
     errors.install(shell)
     magics.register(shell)
     cores.register(shell)
+    comparing.register(shell)
     output.install()
     # The first picture of a process has to find the fonts: better now than under the first cell.
     threading.Thread(target=_engine.warm_fonts, daemon=True).start()
@@ -58,9 +81,10 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
 
 def unload_ipython_extension(shell: "InteractiveShell") -> None:
     """Take away all that `load_ipython_extension` added. Workers that are ready stay so until the kernel ends."""
-    from xcores import cores, errors, magics, output
+    from xcores import comparing, cores, errors, magics, output
 
     magics.unregister(shell)
     cores.unregister(shell)
+    comparing.unregister(shell)
     errors.uninstall(shell)
     output.uninstall()

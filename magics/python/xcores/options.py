@@ -23,6 +23,7 @@ class Options:
     kind: str
     workers: int
     out: str | None = None
+    run: str | None = None
     timeout: float | None = None
     show: Show = Show.TABLE_AND_PICTURE
     sample_hz: float = 1000.0
@@ -104,20 +105,20 @@ def sampling_rate(text: str) -> float:
     return rate
 
 
-def _repetitions(text: str) -> int:
+def repetitions(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1000:
         raise argparse.ArgumentTypeError(f"a cell can be repeated 1 to 1000 times, not {text!r}")
     return int(text)
 
 
-def _variable(text: str) -> str:
+def variable(text: str) -> str:
     if not text.isidentifier() or keyword.iskeyword(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a name for a variable")
     return text
 
 
 def _variables(text: str) -> tuple[str, ...]:
-    return tuple(_variable(name.strip()) for name in text.split(","))
+    return tuple(variable(name.strip()) for name in text.split(","))
 
 
 def _expression(text: str) -> str:
@@ -138,17 +139,20 @@ ARGUMENTS = (
     argument("count", metavar="N", nargs="?", type=worker_count,
              help="How many workers; as many as there are cores if not given."),
     argument("-n", "--workers", metavar="N", type=worker_count, help="The same as the plain N."),
-    argument("-o", "--out", metavar="NAME", type=_variable,
+    argument("-o", "--out", metavar="NAME", type=variable,
              help="Put the results into this variable: a list, in the order of the workers or items. With "
                   "--background: the job."),
+    argument("--run", metavar="NAME", type=variable,
+             help="Put the run into this variable: its figures, and what is shown here, to show again, save or "
+                  "compare."),
     argument("--map", metavar="ITEMS", type=_expression,
              help="Run the cell once for each item of this variable or expression (any iterable, also an endless "
                   "one). The cell sees `item` and `index`."),
-    argument("--as", dest="item", metavar="NAME", type=_variable, help="With --map: what the cell calls `item`."),
+    argument("--as", dest="item", metavar="NAME", type=variable, help="With --map: what the cell calls `item`."),
     argument("--on-error", choices=ON_ERROR,
              help="With --map: whether an item that fails stops the others. What has finished is kept."),
     argument("--timeout", metavar="SECONDS", type=seconds, help="Stop the workers that run longer than this."),
-    argument("--repeat", metavar="R", type=_repetitions, default=1,
+    argument("--repeat", metavar="R", type=repetitions, default=1,
              help="Run the cell so many times on the same workers and show the median and the spread of the times. The "
                   "picture is that of the median run, the results are those of the last one."),
     argument("--background", action="store_true",
@@ -198,6 +202,7 @@ def parsed(magic: Callable[..., Any], kind: str, line: str) -> Options:
         kind=kind,
         workers=given.count or given.workers or defaults.workers or len(_engine.usable_cores()),
         out=given.out,
+        run=given.run,
         timeout=given.timeout or defaults.timeout,
         show=Show.NOTHING if quiet else Show.TABLE_AND_PICTURE if plot else Show.TABLE,
         sample_hz=defaults.sample if given.sample is None else given.sample,

@@ -11,17 +11,17 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from xcores import _engine, _items, _namespace, _transfer, _worker, jobs, output
+from xcores import _engine, _items, _namespace, _transfer, _worker, engine, jobs, output
 from xcores._transfer import type_name
 from xcores.capture import PREDEFINED, Capture, Notebook, Unsendable, shared_values, worker_input
 from xcores.cell import Cell, read_cell
-from xcores.engine import configure
 from xcores.errors import usage_error
 from xcores.interrupts import Interrupts
 from xcores.jobs import Job
 from xcores.mapping import Mapping, SentItems, SharedItems
 from xcores.names import CellNames
 from xcores.options import Options
+from xcores.run_object import Run
 from xcores.supervision import Supervision
 
 if TYPE_CHECKING:
@@ -39,28 +39,36 @@ def run_cell(shell: "InteractiveShell", options: Options, body: str) -> Job | No
     """
     __tracebackhide__ = True
     cell = read_cell(shell, options.kind, body, options.predefined if options.shared else ())
-    _configure()
-    notebook = Notebook(shell.user_ns, shell.user_ns_hidden, _labeller(shell), PREDEFINED.union(options.predefined))
+    configure()
+    notebook = notebook_of(shell, options)
     make_items = _items_maker(shell, options)
-    token = b"%d" % next(_tokens)
+    token = new_token()
     output.install()
     with contextlib.ExitStack() as stack:
         stack.callback(_worker.plans.pop, token, None)
-        job, route = _input(options, cell, notebook, token)
+        job, route = cell_input(options, cell, notebook, token)
         make_mapping = make_items and functools.partial(make_items, route)
         if options.background:
             supervision = Supervision(shell, options, job, make_mapping, Interrupts())
             supervision.start()
+            stack.callback(_keep, shell, options, supervision)
             return _in_background(shell, options, supervision, stack.pop_all())
         interrupts = stack.enter_context(Interrupts())
         supervision = Supervision(shell, options, job, make_mapping, interrupts)
         supervision.start()
+        stack.callback(_keep, shell, options, supervision)
         end = supervision.to_the_end()
         if options.out is not None:
             shell.user_ns[options.out] = supervision.answers
     if end is not None:
         raise end
     return None
+
+
+def _keep(shell: "InteractiveShell", options: Options, supervision: Supervision) -> None:
+    """What --run asks for, also of a run that failed."""
+    if options.run is not None and supervision.report is not None:
+        shell.user_ns[options.run] = Run(supervision.report, options.run)
 
 
 def _in_background(shell: "InteractiveShell", options: Options, supervision: Supervision,
@@ -91,9 +99,19 @@ def _items_maker(shell: "InteractiveShell", options: Options) -> Callable[[Share
     return lambda route: Mapping(items, options.workers, options.on_error, route)
 
 
-def _input(options: Options, cell: Cell, notebook: Notebook,
-           token: bytes) -> tuple[tuple[bytes, list[Any]], SharedItems | SentItems]:
-    """What all workers get, and the way of the items.
+def notebook_of(shell: "InteractiveShell", options: Options) -> Notebook:
+    predefined = PREDEFINED.union(options.predefined)
+    return Notebook(shell.user_ns, shell.user_ns_hidden, _labeller(shell), predefined)
+
+
+def new_token() -> bytes:
+    """Under this, threads find the plan of their cell."""
+    return b"%d" % next(_tokens)
+
+
+def cell_input(options: Options, cell: Cell, notebook: Notebook,
+               token: bytes) -> tuple[tuple[bytes, list[Any]], SharedItems | SentItems]:
+    """What all workers get, and the way of the items. Of threads it stands in `_worker.plans` under `token`.
 
     *Failure*: a usage error.
     """
@@ -108,8 +126,9 @@ def _input(options: Options, cell: Cell, notebook: Notebook,
 
 
 @functools.cache
-def _configure() -> None:
-    configure()
+def configure() -> None:
+    """Make the engine ready, once; at the end of the program its workers end, and the jobs before them."""
+    engine.configure()
     atexit.register(jobs.stop_all)
 
 

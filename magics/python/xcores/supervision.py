@@ -143,29 +143,7 @@ class Supervision:
         return ended
 
     def _rebuilt(self, worker: int, outcome: dict[str, Any], reply: tuple[bytes, list[memoryview]] | None) -> Any:
-        """What a worker sent back, or the exception that stands for it."""
-        if outcome["kind"] != "returned":
-            return failure_of(worker, outcome, None if reply is None else self._original(reply))
-        if reply is None:
-            return _unusable(worker, outcome, "the result was lost")
-        try:
-            return self._value(reply)
-        except Exception as error:
-            return _unusable(worker, outcome, f"the result cannot be rebuilt here: {type(error).__name__}: {error}")
-
-    def _value(self, reply: tuple[bytes, list[memoryview]]) -> Any:
-        data, buffers = reply
-        if self.options.kind == "threads":
-            return _worker.results.pop(data)
-        return _transfer.Reader(io.BytesIO(data), buffers).load()
-
-    def _original(self, reply: tuple[bytes, list[memoryview]]) -> BaseException | None:
-        """The exception of the worker itself, where it could be sent."""
-        try:
-            value = self._value(reply)
-        except Exception:
-            return None
-        return value if isinstance(value, BaseException) else None
+        return rebuilt(self.options.kind, worker, outcome, reply)
 
     def _failure(self, outcomes: list[dict[str, Any]]) -> BaseException | None:
         failed = [worker for worker, outcome in enumerate(outcomes) if outcome["kind"] != "returned"]
@@ -186,6 +164,34 @@ class Supervision:
 def _never_began(outcomes: list[dict[str, Any]]) -> bool:
     """No worker could even take in what the cell needs: that is what to tell."""
     return all(outcome["kind"] == "failed" for outcome in outcomes)
+
+
+def rebuilt(kind: str, worker: int, outcome: dict[str, Any], reply: tuple[bytes, list[memoryview]] | None) -> Any:
+    """What a worker sent back, or the exception that stands for it."""
+    if outcome["kind"] != "returned":
+        return failure_of(worker, outcome, None if reply is None else _original(kind, reply))
+    if reply is None:
+        return _unusable(worker, outcome, "the result was lost")
+    try:
+        return _value(kind, reply)
+    except Exception as error:
+        return _unusable(worker, outcome, f"the result cannot be rebuilt here: {type(error).__name__}: {error}")
+
+
+def _value(kind: str, reply: tuple[bytes, list[memoryview]]) -> Any:
+    data, buffers = reply
+    if kind == "threads":
+        return _worker.results.pop(data)
+    return _transfer.Reader(io.BytesIO(data), buffers).load()
+
+
+def _original(kind: str, reply: tuple[bytes, list[memoryview]]) -> BaseException | None:
+    """The exception of the worker itself, where it could be sent."""
+    try:
+        value = _value(kind, reply)
+    except Exception:
+        return None
+    return value if isinstance(value, BaseException) else None
 
 
 def _unusable(worker: int, outcome: dict[str, Any], why: str) -> Exception:

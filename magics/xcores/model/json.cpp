@@ -1,32 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/model/json.hpp>
 
-#include <array>
-#include <limits>
-#include <stdexcept>
+#include <xcores/model/json_parts.hpp>
 
 namespace xcores::model {
 
 namespace {
 
-using nlohmann::json;
-
 // One letter a span, so that a long run stays short; the order is that of the enumerations.
 constexpr std::string_view state_letters = "?rgcb";
 constexpr std::string_view gil_letters = "?nh";
-
-template <class T>
-json optional_json(const std::optional<T>& value) {
-    return value ? json(*value) : json(nullptr);
-}
-
-json optional_json(const std::optional<nanoseconds>& value) {
-    return value ? json(value->count()) : json(nullptr);
-}
-
-json optional_json(const std::optional<interval>& value) {
-    return value ? json{value->start.count(), value->end.count()} : json(nullptr);
-}
 
 json id_json(std::int64_t id) {
     return id == 0 ? json(nullptr) : json(id);
@@ -88,16 +71,6 @@ json worker_json(const worker_record& worker) {
     return result;
 }
 
-json environment_json(const environment_record& environment) {
-    return {{"xcores", environment.xcores},
-            {"python", environment.python},
-            {"platform", environment.platform},
-            {"cpu", environment.cpu},
-            {"cores", environment.cores},
-            {"switch_interval_ns", optional_json(environment.switch_interval)},
-            {"gil_disabled", environment.gil_disabled}};
-}
-
 json sampling_json(const std::optional<sampling_record>& sampling) {
     if (!sampling)
         return nullptr;
@@ -115,7 +88,7 @@ json items_json(const std::optional<items_record>& items) {
     return {{"done", items->done}, {"failed", items->failed}, {"total", optional_json(items->total)}};
 }
 
-json optional_json(const std::optional<spread>& times) {
+json spread_json(const std::optional<spread>& times) {
     return times ? json{times->least.count(), times->median.count(), times->most.count()} : json(nullptr);
 }
 
@@ -124,106 +97,10 @@ json repeats_json(const std::optional<repeat_record>& repeats) {
         return nullptr;
     json workers = json::array();
     for (const auto& times : repeats->run)
-        workers.push_back(optional_json(times));
+        workers.push_back(spread_json(times));
     return {{"runs", repeats->runs},
-            {"wall_ns", optional_json(std::optional(repeats->wall))},
+            {"wall_ns", spread_json(repeats->wall)},
             {"run_ns", std::move(workers)}};
-}
-
-/// A place in a JSON document that knows its own path, so that every complaint can name it.
-class place {
-public:
-    place(const json& value, std::string path) : value_(value), path_(std::move(path)) {}
-
-    place at(const std::string& key) const {
-        const std::string path = path_.empty() ? key : path_ + "." + key;
-        if (!value_.is_object())
-            fail("expected an object");
-        const auto found = value_.find(key);
-        if (found == value_.end())
-            throw std::invalid_argument("report: " + path + ": missing");
-        return {*found, path};
-    }
-
-    place at(std::size_t index) const { return {value_.at(index), path_ + "[" + std::to_string(index) + "]"}; }
-
-    std::size_t size() const {
-        if (!value_.is_array())
-            fail("expected an array");
-        return value_.size();
-    }
-
-    bool has(const std::string& key) const { return value_.is_object() && value_.contains(key); }
-
-    bool is_null() const { return value_.is_null(); }
-
-    template <class T>
-    T integer() const {
-        if (!value_.is_number_integer())
-            fail("expected an integer");
-        constexpr auto most = std::numeric_limits<T>::max();
-        const bool too_big = value_.is_number_unsigned()
-                                 ? value_.get<std::uint64_t>() > static_cast<std::uint64_t>(most)
-                                 : value_.get<std::int64_t>() < std::numeric_limits<T>::min();
-        if (too_big || value_.get<std::int64_t>() > most)
-            fail("out of range");
-        return value_.get<T>();
-    }
-
-    const std::string& text() const {
-        if (!value_.is_string())
-            fail("expected a string");
-        return value_.get_ref<const std::string&>();
-    }
-
-    bool flag() const {
-        if (!value_.is_boolean())
-            fail("expected true or false");
-        return value_.get<bool>();
-    }
-
-    nanoseconds time() const { return nanoseconds{integer<std::int64_t>()}; }
-
-    [[noreturn]] void fail(const std::string& why) const {
-        throw std::invalid_argument("report: " + (path_.empty() ? "document" : path_) + ": " + why);
-    }
-
-private:
-    const json& value_;
-    std::string path_;
-};
-
-template <class T>
-std::optional<T> optional_integer(const place& from) {
-    return from.is_null() ? std::nullopt : std::optional<T>(from.integer<T>());
-}
-
-std::optional<nanoseconds> optional_time(const place& from) {
-    return from.is_null() ? std::nullopt : std::optional<nanoseconds>(from.time());
-}
-
-std::optional<interval> optional_interval(const place& from) {
-    if (from.is_null())
-        return std::nullopt;
-    if (from.size() != 2)
-        from.fail("expected a start and an end");
-    return interval{from.at(std::size_t{0}).time(), from.at(std::size_t{1}).time()};
-}
-
-std::vector<int> integers(const place& from) {
-    std::vector<int> result;
-    for (std::size_t i = 0; i < from.size(); ++i)
-        result.push_back(from.at(i).integer<int>());
-    return result;
-}
-
-/// The enumerator below `count` with this name. Relies on enumerators counting up from zero.
-template <class Enum>
-Enum enumerator(const place& from, int count) {
-    for (int i = 0; i < count; ++i)
-        if (name_of(static_cast<Enum>(i)) == from.text())
-            return static_cast<Enum>(i);
-    from.fail("unknown name \"" + from.text() + "\"");
 }
 
 template <class Enum>
@@ -298,18 +175,6 @@ worker_record worker_from(const place& from) {
     return worker;
 }
 
-environment_record environment_from(const place& from) {
-    environment_record environment;
-    environment.xcores = from.at("xcores").text();
-    environment.python = from.at("python").text();
-    environment.platform = from.at("platform").text();
-    environment.cpu = from.at("cpu").text();
-    environment.cores = integers(from.at("cores"));
-    environment.switch_interval = optional_time(from.at("switch_interval_ns"));
-    environment.gil_disabled = from.at("gil_disabled").flag();
-    return environment;
-}
-
 std::optional<sampling_record> sampling_from(const place& from) {
     if (from.is_null())
         return std::nullopt;
@@ -348,6 +213,28 @@ std::optional<repeat_record> repeats_from(const place& from) {
 
 } // namespace
 
+json environment_json(const environment_record& environment) {
+    return {{"xcores", environment.xcores},
+            {"python", environment.python},
+            {"platform", environment.platform},
+            {"cpu", environment.cpu},
+            {"cores", environment.cores},
+            {"switch_interval_ns", optional_json(environment.switch_interval)},
+            {"gil_disabled", environment.gil_disabled}};
+}
+
+environment_record environment_from(const place& from) {
+    environment_record environment;
+    environment.xcores = from.at("xcores").text();
+    environment.python = from.at("python").text();
+    environment.platform = from.at("platform").text();
+    environment.cpu = from.at("cpu").text();
+    environment.cores = integers(from.at("cores"));
+    environment.switch_interval = optional_time(from.at("switch_interval_ns"));
+    environment.gil_disabled = from.at("gil_disabled").flag();
+    return environment;
+}
+
 json to_json(const report& from) {
     json workers = json::array();
     for (const worker_record& worker : from.workers)
@@ -364,7 +251,8 @@ json to_json(const report& from) {
                    {"gils", std::move(gils)},
                    {"sampling", sampling_json(from.sampling)},
                    {"items", items_json(from.items)},
-                   {"repeats", repeats_json(from.repeats)}};
+                   {"repeats", repeats_json(from.repeats)},
+                   {"downsampled_from", optional_json(from.downsampled_from)}};
     if (from.left_out > 0)
         result["left_out"] = from.left_out;
     return result;
@@ -391,8 +279,8 @@ report report_from_json(const json& document) {
     result.sampling = sampling_from(from.at("sampling"));
     result.items = items_from(from.at("items"));
     result.repeats = repeats_from(from.at("repeats"));
-    if (from.has("left_out"))
-        result.left_out = from.at("left_out").integer<std::int64_t>();
+    result.left_out = optional_integer<std::int64_t>(from.at_if_present("left_out")).value_or(0);
+    result.downsampled_from = optional_integer<std::int64_t>(from.at_if_present("downsampled_from"));
     return result;
 }
 

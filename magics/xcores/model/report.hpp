@@ -184,6 +184,8 @@ struct report {
     std::optional<items_record> items;    ///< empty: not a mapped cell
     std::optional<repeat_record> repeats; ///< empty: ran once
     std::int64_t left_out = 0;            ///< threads and processes that have no record, because there were too many
+    std::optional<std::int64_t>
+        downsampled_from; ///< so many spans there were before `downsampled`; empty: all are here
 
     bool operator==(const report&) const = default;
 };

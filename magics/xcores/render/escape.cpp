@@ -196,4 +196,14 @@ std::size_t width_of(std::string_view text) {
     return width;
 }
 
+std::string padded_left(std::string_view text, std::size_t width) {
+    const std::size_t used = width_of(text);
+    return std::string(used < width ? width - used : 0, ' ') + std::string(text);
+}
+
+std::string padded_right(std::string_view text, std::size_t width) {
+    const std::size_t used = width_of(text);
+    return std::string(text) + std::string(used < width ? width - used : 0, ' ');
+}
+
 } // namespace xcores::render

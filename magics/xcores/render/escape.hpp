@@ -25,4 +25,8 @@ std::string shortened(std::string_view text, std::size_t limit);
 /// How many terminal columns this takes: wide East Asian characters and emoji take two, combining marks none.
 std::size_t width_of(std::string_view);
 
+/// With spaces before it, or behind it, to this many columns.
+std::string padded_left(std::string_view, std::size_t width);
+std::string padded_right(std::string_view, std::size_t width);
+
 } // namespace xcores::render

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/render/mime_bundle.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 
+#include <xcores/model/downsample.hpp>
+#include <xcores/model/json.hpp>
+#include <xcores/render/compare_chart.hpp>
+#include <xcores/render/compare_table.hpp>
 #include <xcores/render/html_table.hpp>
 #include <xcores/render/live.hpp>
 #include <xcores/render/png.hpp>
+#include <xcores/render/svg_stack.hpp>
 #include <xcores/render/svg_timeline.hpp>
 #include <xcores/render/text.hpp>
 
@@ -13,7 +20,6 @@ namespace xcores::render {
 
 namespace {
 
-constexpr int pixels_per_unit = 2;
 constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// A PNG begins with 16 bytes of signature and chunk header, then width and height, both in four bytes, largest first.
@@ -33,6 +39,44 @@ std::uint32_t word_at(std::string_view encoded, std::size_t index) {
     for (std::size_t i = 0; i < 4; ++i)
         word = (word << 8U) | byte_at(encoded, index + i);
     return word;
+}
+
+constexpr std::size_t largest_output = 195'000;
+constexpr std::size_t largest_picture = 120'000;
+
+/// In base64, twice as many pixels as units; fewer for a picture so busy that it would not be small.
+std::string encoded_picture(const std::string& svg) {
+    std::string encoded;
+    for (const double pixels_per_unit : {2.0, 1.5, 1.0}) {
+        encoded = base64(png(svg, pixels_per_unit));
+        if (encoded.size() <= largest_picture)
+            break;
+    }
+    return encoded;
+}
+
+/// Notebook files are indented: an entry of a list takes a line.
+std::size_t size_in_notebook(const nlohmann::json& document) {
+    constexpr std::size_t depth_of_outputs = 7;
+    const std::string text = document.dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return text.size() + depth_of_outputs * static_cast<std::size_t>(std::ranges::count(text, '\n'));
+}
+
+/// The figures of the run within this size; null when there is no room.
+nlohmann::json figures_within(std::size_t room, const model::report& from) {
+    constexpr std::size_t least_per_span = 60;
+    constexpr std::array<std::size_t, 9> windows{1408, 704, 352, 176, 88, 44, 22, 11, 0};
+    if (model::number_of_spans(from) * least_per_span < room)
+        if (nlohmann::json all = model::to_json(from); size_in_notebook(all) < room)
+            return all;
+    for (const std::size_t number : windows) {
+        const model::report few = model::downsampled(from, number);
+        if (model::number_of_spans(few) * least_per_span >= room)
+            continue;
+        if (nlohmann::json all = model::to_json(few); size_in_notebook(all) < room)
+            return all;
+    }
+    return nullptr;
 }
 
 } // namespace
@@ -55,16 +99,46 @@ nlohmann::json table_bundle(const model::report& from) {
 }
 
 nlohmann::json picture_bundle(const model::report& from) {
-    return {{"image/png", base64(png(svg_timeline(from), pixels_per_unit))}, {"text/plain", text_timeline(from)}};
+    nlohmann::json bundle{{"image/png", encoded_picture(svg_timeline(from))}, {"text/plain", text_timeline(from)}};
+    const std::size_t used = size_in_notebook(bundle) + size_in_notebook(table_bundle(from));
+    nlohmann::json figures = figures_within(largest_output - std::min(used, largest_output), from);
+    if (!figures.is_null())
+        bundle["application/vnd.xcores.run+json"] = std::move(figures);
+    return bundle;
+}
+
+nlohmann::json table_bundle(const model::comparison& from) {
+    return {{"text/html", html_table(from)}, {"text/plain", text_table(from)}};
+}
+
+nlohmann::json picture_bundle(const model::comparison& from) {
+    return {{"image/png", encoded_picture(svg_chart(from))},
+            {"text/plain", model::recommendation_for(from).sentence + "\n"},
+            {"application/vnd.xcores.comparison+json", model::to_json(from)}};
+}
+
+nlohmann::json table_bundle(const named_run& first, const named_run& second) {
+    return {{"text/html", html_pair(first, second)}, {"text/plain", text_pair(first, second)}};
+}
+
+nlohmann::json picture_bundle(const named_run& first, const named_run& second) {
+    return {{"image/png", encoded_picture(svg_pair(first, second))},
+            {"text/plain", text_timeline(first.run) + "\n" + text_timeline(second.run)}};
+}
+
+std::pair<nlohmann::json, nlohmann::json> with_metadata(nlohmann::json bundle) {
+    nlohmann::json metadata = picture_metadata(bundle);
+    return {std::move(bundle), std::move(metadata)};
 }
 
 nlohmann::json picture_metadata(const nlohmann::json& bundle) {
     const auto& encoded = bundle.at("image/png").get_ref<const std::string&>();
     if (encoded.size() < header_in_base64 + 4)
         return nlohmann::json::object();
-    return {{"image/png",
-             {{"width", word_at(encoded, size_offset) / pixels_per_unit},
-              {"height", word_at(encoded, size_offset + 4) / pixels_per_unit}}}};
+    const std::uint32_t width = std::max(word_at(encoded, size_offset), 1U);
+    const std::uint32_t height = word_at(encoded, size_offset + 4);
+    const auto units = static_cast<std::uint32_t>(picture_width);
+    return {{"image/png", {{"width", units}, {"height", (height * units + width / 2) / width}}}};
 }
 
 nlohmann::json live_bundle(const model::report& from) {

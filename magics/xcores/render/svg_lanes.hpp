@@ -12,6 +12,10 @@ double draw_workers(canvas&, const model::report&, const time_scale&, double y);
 double draw_gils(canvas&, const model::report&, const time_scale&, double y);
 double draw_cores(canvas&, const model::report&, const time_scale&, double y);
 
+/// What the colours and marks of these groups mean.
+double draw_legend(canvas&, const model::report&, const time_scale&, double y);
+void draw_axis(canvas&, const time_scale&, double y);
+
 /// A start-up or a transfer that is long enough to be seen.
 bool is_visible(const std::optional<model::interval>&, const time_scale&);
 

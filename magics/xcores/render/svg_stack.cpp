@@ -2,6 +2,7 @@
 #include <xcores/render/svg_stack.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace xcores::render {
@@ -10,6 +11,11 @@ namespace {
 
 using model::nanoseconds;
 using namespace std::chrono_literals;
+
+constexpr std::size_t largest = 200'000;
+
+/// Divisors of the plot's width, so that columns end on pixels.
+constexpr std::array<std::size_t, 11> column_numbers{1408, 704, 352, 256, 176, 128, 88, 64, 44, 32, 22};
 
 /// The outline of columns of these heights, one shape for each unbroken row of them. Steps are relative: a third
 /// shorter.
@@ -31,6 +37,16 @@ std::string outline(std::span<const double> heights, const time_scale& scale, do
 }
 
 } // namespace
+
+std::string drawn_within_limit(const std::function<std::string(std::size_t)>& drawn) {
+    std::string picture;
+    for (const std::size_t columns : column_numbers) {
+        picture = drawn(columns);
+        if (picture.size() <= largest)
+            break;
+    }
+    return picture;
+}
 
 double time_scale::x(nanoseconds time) const {
     const double share =

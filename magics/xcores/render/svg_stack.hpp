@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,6 +17,9 @@ inline constexpr double picture_width = 900;
 inline constexpr double margin = 20;
 inline constexpr double plot_left = 112;
 inline constexpr double plot_right = 816;
+
+/// What `drawn` makes of the largest number of columns that keeps the picture at 200 KB; of the smallest if none does.
+std::string drawn_within_limit(const std::function<std::string(std::size_t columns)>& drawn);
 
 /// Where a moment is on paper, and how many columns there are into which samples are gathered.
 struct time_scale {

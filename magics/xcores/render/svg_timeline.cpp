@@ -2,7 +2,6 @@
 #include <xcores/render/svg_timeline.hpp>
 
 #include <algorithm>
-#include <array>
 
 #include <xcores/model/format.hpp>
 #include <xcores/model/summary.hpp>
@@ -16,10 +15,6 @@ using model::nanoseconds;
 using namespace std::chrono_literals;
 
 constexpr double named_left = 208; ///< room for the names of threads and processes
-constexpr std::size_t largest = 200'000;
-
-/// Divisors of the plot's width, so that columns end on pixels.
-constexpr std::array<std::size_t, 11> column_numbers{1408, 704, 352, 256, 176, 128, 88, 64, 44, 32, 22};
 
 std::string for_people(double value) {
     const std::string text = number(value);
@@ -38,18 +33,6 @@ std::string tick_label(nanoseconds at, nanoseconds whole) {
     if (whole >= 2ms)
         return for_people(value / 1e6) + " ms";
     return whole >= 2us ? for_people(value / 1e3) + " µs" : for_people(value) + " ns";
-}
-
-void draw_axis(canvas& on, const time_scale& scale, double y) {
-    const nanoseconds step = tick_of(scale);
-    std::string lines = "M" + number(scale.left) + " " + number(y) + "H" + number(plot_right);
-    for (nanoseconds at{}; at <= scale.whole.end; at += step) {
-        const double x = scale.x(at);
-        lines += "M" + number(x) + " " + number(y) + "v4";
-        on.text(x, y + 17, tick_label(at, scale.whole.length()),
-                {.size = 11.5, .fill = on.colours().faint_ink, .at = anchor::middle});
-    }
-    on.lines(lines, on.colours().faint_ink, 1);
 }
 
 bool any_phase(const model::report& from, const time_scale& scale,
@@ -94,28 +77,6 @@ std::string_view words_in(const model::report& from, activity what) {
     return words_for(what);
 }
 
-double draw_legend(canvas& on, const model::report& from, const time_scale& scale, double y) {
-    legend entries(on, y);
-    const auto swatch = [&](std::string_view words, double height, std::string_view fill, std::string_view more = "") {
-        const double x = entries.place(words);
-        on.box(x, entries.y(), 24, 14, on.colours().ground, "rx=\"2\"");
-        on.box(x, entries.y() + 14 - height, 24, height, fill, more);
-    };
-    for (const activity what : occurring(from))
-        swatch(words_in(from, what), std::max(2.0, 14 * weight_of(what)),
-               on.colours().fills[static_cast<std::size_t>(what)]);
-    if (any_phase(from, scale, &model::worker_record::startup))
-        swatch("start-up", 14, on.colours().startup, "stroke=\"#7B858F\" stroke-width=\"0.8\"");
-    if (any_phase(from, scale, &model::worker_record::transfer_in) ||
-        any_phase(from, scale, &model::worker_record::transfer_out))
-        swatch("transfer", 8, on.colours().card, "stroke=\"#7B858F\" stroke-width=\"0.8\"");
-    if (std::ranges::any_of(from.workers, [](const auto& worker) { return !event_of(worker).empty(); })) {
-        const double x = entries.place("did not return");
-        draw_mark(on, x + 12, entries.y() + 7, 5);
-    }
-    return entries.y() + 28;
-}
-
 std::string facts_of(const model::report& from) {
     const model::totals sum = model::totals_of(from);
     std::string text = "%%" + std::string(model::name_of(from.kind));
@@ -145,6 +106,8 @@ std::string sampling_of(const model::report& from) {
         ", at a cost of " + model::fixed(cost * 100, 1) + " % of a core";
     if (sampling.missed > 0)
         text += "; " + model::count(sampling.missed) + " missed";
+    if (from.downsampled_from)
+        text += "; saved with fewer samples than there were, their order within a moment lost";
     return text + ".";
 }
 
@@ -182,14 +145,42 @@ std::string drawn(const model::report& from, const style& wanted, std::size_t co
 
 } // namespace
 
-std::string svg_timeline(const model::report& from, const style& wanted) {
-    std::string picture;
-    for (const std::size_t columns : column_numbers) {
-        picture = drawn(from, wanted, columns);
-        if (picture.size() <= largest)
-            break;
+void draw_axis(canvas& on, const time_scale& scale, double y) {
+    const nanoseconds step = tick_of(scale);
+    std::string lines = "M" + number(scale.left) + " " + number(y) + "H" + number(plot_right);
+    for (nanoseconds at{}; at <= scale.whole.end; at += step) {
+        const double x = scale.x(at);
+        lines += "M" + number(x) + " " + number(y) + "v4";
+        on.text(x, y + 17, tick_label(at, scale.whole.length()),
+                {.size = 11.5, .fill = on.colours().faint_ink, .at = anchor::middle});
     }
-    return picture;
+    on.lines(lines, on.colours().faint_ink, 1);
+}
+
+double draw_legend(canvas& on, const model::report& from, const time_scale& scale, double y) {
+    legend entries(on, y);
+    const auto swatch = [&](std::string_view words, double height, std::string_view fill, std::string_view more = "") {
+        const double x = entries.place(words);
+        on.box(x, entries.y(), 24, 14, on.colours().ground, "rx=\"2\"");
+        on.box(x, entries.y() + 14 - height, 24, height, fill, more);
+    };
+    for (const activity what : occurring(from))
+        swatch(words_in(from, what), std::max(2.0, 14 * weight_of(what)),
+               on.colours().fills[static_cast<std::size_t>(what)]);
+    if (any_phase(from, scale, &model::worker_record::startup))
+        swatch("start-up", 14, on.colours().startup, "stroke=\"#7B858F\" stroke-width=\"0.8\"");
+    if (any_phase(from, scale, &model::worker_record::transfer_in) ||
+        any_phase(from, scale, &model::worker_record::transfer_out))
+        swatch("transfer", 8, on.colours().card, "stroke=\"#7B858F\" stroke-width=\"0.8\"");
+    if (std::ranges::any_of(from.workers, [](const auto& worker) { return !event_of(worker).empty(); })) {
+        const double x = entries.place("did not return");
+        draw_mark(on, x + 12, entries.y() + 7, 5);
+    }
+    return entries.y() + 28;
+}
+
+std::string svg_timeline(const model::report& from, const style& wanted) {
+    return drawn_within_limit([&](std::size_t columns) { return drawn(from, wanted, columns); });
 }
 
 } // namespace xcores::render

@@ -20,16 +20,6 @@ constexpr std::size_t label_width = 10;
 constexpr std::size_t named_label_width = 30;
 constexpr std::size_t longest_failure = 400;
 
-std::string padded_left(std::string_view text, std::size_t width) {
-    const std::size_t used = width_of(text);
-    return std::string(used < width ? width - used : 0, ' ') + std::string(text);
-}
-
-std::string padded_right(std::string_view text, std::size_t width) {
-    const std::size_t used = width_of(text);
-    return std::string(text) + std::string(used < width ? width - used : 0, ' ');
-}
-
 std::vector<std::size_t> widths_of(const table& from) {
     std::vector<std::size_t> widths;
     for (const std::string& head : from.heads)

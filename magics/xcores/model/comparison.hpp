@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <xcores/model/report.hpp>
+
+/// The same cell run in several ways, in turns: serially, and on so many workers of each kind. Plain values and the
+/// figures derived from them. Refuses to know who ran it; unknown is empty, never zero.
+namespace xcores::model {
+
+/// How the work of a cell depends on the number of workers, and so what is compared with what.
+enum class work_reading : std::uint8_t {
+    divided,  ///< the cell reads `workers`: all workers together do the work once
+    numbered, ///< the cell reads `worker` only: every worker has a part of its own, serial is one part after the other
+    repeated, ///< neither: every worker does all of the work, and more workers do more of it
+};
+
+/// Whether what a configuration returned is what it was compared with.
+enum class agreement : std::uint8_t { unknown, same, different };
+
+/// One way of running the cell. Shares are those of the workers' run time, over all rounds.
+struct configuration {
+    std::optional<worker_kind> kind; ///< empty: serial, in the notebook's own interpreter
+    int workers = 1;                 ///< serial: so many parts, one after the other
+    std::vector<nanoseconds> walls;  ///< one a round, in order; without the start-up of workers
+    /// One a round: for how long of it other programs had the core that the way was waiting for. Zero where there are
+    /// more workers than cores, because then they take the cores from each other; empty: unknown.
+    std::vector<nanoseconds> core_waits;
+
+    std::optional<nanoseconds> startup; ///< until all its workers were ready, when they were new
+    std::optional<std::int64_t> moved_bytes;
+    std::optional<std::int64_t> memory_bytes;
+    std::optional<double> cores_busy;
+    std::optional<double> transfer; ///< share of the wall time in which nobody ran: data was on its way
+    std::optional<double> gil_wait;
+    std::optional<double> gil_held; ///< of the GIL that most workers share
+    std::optional<double> blocked;
+    std::optional<double> without_gil; ///< of the time spent running
+
+    agreement results = agreement::unknown;
+    std::string failure; ///< one line; empty: it returned in every round
+
+    bool operator==(const configuration&) const = default;
+};
+
+struct comparison {
+    static constexpr std::string_view schema = "xcores.comparison/1";
+
+    environment_record environment;
+    work_reading reading = work_reading::repeated;
+    int rounds = 0; ///< how many were wanted
+    bool interrupted = false;
+    std::vector<configuration> configurations; ///< serial first
+
+    bool operator==(const comparison&) const = default;
+};
+
+/// Adds what a run on workers of this configuration showed, as its next round.
+void add_round(configuration&, const report&);
+
+/// The middle of several measurements of the same thing, and how far they lie apart.
+struct measurement {
+    double least = 0;
+    double median = 0;
+    double most = 0;
+};
+
+/// In nanoseconds; empty when there was no round. Divided by the work done, if workers do more of it.
+std::optional<measurement> time_of(const comparison&, const configuration&);
+
+/// Share of all rounds in which other programs had the core.
+std::optional<double> core_wait_of(const configuration&);
+
+/// Work per time, against serial in the same rounds; the time in which other programs had the cores is left out,
+/// because the load of a moment says nothing about the cell. Empty where a round is missing.
+std::optional<measurement> speedup_of(const comparison&, const configuration&);
+
+/// Speed-up divided by workers.
+std::optional<double> efficiency_of(const comparison&, const configuration&);
+
+/// What to use for this cell.
+struct recommendation {
+    enum class cause : std::uint8_t {
+        nothing_measured, ///< no kind could run it, or nothing was finished
+        parallel_python,  ///< Python code that gains from GILs of its own
+        waiting,          ///< the workers mostly wait, in all kinds alike
+        shared_gil_free,  ///< threads are enough: the work lets the GIL go
+        data,             ///< moving the data costs more than the work saves
+        too_short,        ///< starting a run takes longer than the cell
+        no_gain,          ///< nothing was faster
+        faster,           ///< measured, without a reason in the figures
+    };
+    std::optional<worker_kind> kind; ///< empty: stay serial, or nothing measured
+    int workers = 1;
+    cause why = cause::nothing_measured;
+    std::string sentence;
+};
+
+recommendation recommendation_for(const comparison&);
+
+/// "The cell reads `workers`: …": what the speed-up compares.
+std::string reading_text(const comparison&);
+
+/// What was compared of the results, and what came out.
+std::string agreement_text(const comparison&);
+
+/// Whether other programs disturbed the measurement, and what was done about it; empty where it was quiet.
+std::string disturbance_text(const comparison&);
+
+/// "serial", "threads 2"
+std::string label_of(const configuration&);
+
+std::string_view name_of(work_reading);
+std::string_view name_of(agreement);
+std::string_view name_of(recommendation::cause);
+
+/// The recommendation is written for those who read the file; it is not read back.
+nlohmann::json to_json(const comparison&);
+
+/// Failure: std::invalid_argument naming the key.
+comparison comparison_from_json(const nlohmann::json&);
+
+} // namespace xcores::model

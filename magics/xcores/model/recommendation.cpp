@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <algorithm>
+
+#include <xcores/model/comparison.hpp>
+#include <xcores/model/format.hpp>
+
+namespace xcores::model {
+
+namespace {
+
+using cause = recommendation::cause;
+using namespace std::chrono_literals;
+
+// A gain below this is not worth a word at the top of a cell.
+constexpr double worthwhile = 1.1;
+// Who comes this close to the fastest is as good, and may be chosen for being cheaper.
+constexpr double as_good = 0.93;
+constexpr double notable = 0.15;
+constexpr double mostly = 0.5;
+constexpr nanoseconds short_cell = 3ms;
+
+struct candidate {
+    const configuration* way = nullptr;
+    measurement speedup;
+};
+
+std::string magic(worker_kind kind, int workers) {
+    return "%%" + std::string(name_of(kind)) + " " + std::to_string(workers);
+}
+
+/// A sentence has no room for more; the table shows all of it.
+std::string shortened(const std::string& failure) {
+    constexpr std::size_t longest = 100;
+    if (failure.size() <= longest)
+        return failure;
+    std::size_t end = longest;
+    while (end > 0 && (static_cast<unsigned char>(failure[end]) & 0xC0U) == 0x80U)
+        --end; // not inside a character
+    return failure.substr(0, end) + "…";
+}
+
+std::string words_for(worker_kind kind) {
+    switch (kind) {
+    case worker_kind::threads:
+        return "threads";
+    case worker_kind::subinterp:
+        return "subinterpreters";
+    case worker_kind::procs:
+        return "processes";
+    }
+    return "workers";
+}
+
+std::string times(double factor) {
+    return fixed(factor, factor < 9.95 ? 1 : 0) + " times";
+}
+
+std::vector<candidate> candidates_of(const comparison& all) {
+    std::vector<candidate> found;
+    for (const configuration& one : all.configurations)
+        if (const auto speedup = speedup_of(all, one); speedup && one.failure.empty())
+            found.push_back({&one, *speedup});
+    return found;
+}
+
+const candidate* of_kind(const std::vector<candidate>& all, worker_kind kind) {
+    const candidate* best = nullptr;
+    for (const candidate& one : all)
+        if (one.way->kind == kind && (!best || one.speedup.median > best->speedup.median))
+            best = &one;
+    return best;
+}
+
+/// The figures of a kind with the same number of workers: best compared with what is recommended.
+const candidate* beside(const std::vector<candidate>& all, worker_kind kind, int workers) {
+    const auto same = std::ranges::find_if(
+        all, [&](const candidate& one) { return one.way->kind == kind && one.way->workers == workers; });
+    return same == all.end() ? of_kind(all, kind) : &*same;
+}
+
+const configuration* failed(const comparison& all, worker_kind kind) {
+    const auto found = std::ranges::find_if(
+        all.configurations, [&](const configuration& one) { return one.kind == kind && !one.failure.empty(); });
+    return found == all.configurations.end() ? nullptr : &*found;
+}
+
+/// Fewest workers first; then the kind that shares most and starts fastest, which is the order of the enumeration.
+const candidate& cheapest_of_the_best(const std::vector<candidate>& all) {
+    const auto median = [](const candidate& one) { return one.speedup.median; };
+    double best = 0;
+    for (const candidate& one : all)
+        best = std::max(best, one.way->workers > 1 ? median(one) : 0);
+    const candidate* choice = nullptr;
+    for (const candidate& one : all) {
+        if (one.way->workers == 1)
+            continue; // it does what serial does
+        const bool cheaper = !choice || one.way->workers < choice->way->workers ||
+                             (one.way->workers == choice->way->workers && *one.way->kind < *choice->way->kind);
+        if (median(one) >= best * as_good && cheaper)
+            choice = &one;
+    }
+    return *choice;
+}
+
+std::string gil_words(const configuration& threads) {
+    return threads.gil_held ? "they hold the GIL " + percent(threads.gil_held) + " of the time" : "they share one GIL";
+}
+
+bool is_held_up_by_gil(const configuration& threads) {
+    return threads.gil_wait.value_or(0) >= notable;
+}
+
+/// "threads gain nothing because they hold the GIL 99 % of the time"; empty where there is nothing to say.
+std::string about_threads(const comparison& all, const std::vector<candidate>& from, int workers) {
+    if (const configuration* broken = failed(all, worker_kind::threads))
+        return "threads cannot run it (" + shortened(broken->failure) + ")";
+    const candidate* threads = beside(from, worker_kind::threads, workers);
+    if (!threads)
+        return "";
+    const double gain = threads->speedup.median;
+    const std::string how = gain < worthwhile ? "threads gain nothing" : "threads reach only " + times(gain);
+    return how + (is_held_up_by_gil(*threads->way) ? " because " + gil_words(*threads->way) : "");
+}
+
+/// Why not the other kind that has GILs of its own.
+std::string about_other(const comparison& all, const std::vector<candidate>& from, const candidate& choice) {
+    const worker_kind other = choice.way->kind == worker_kind::subinterp ? worker_kind::procs : worker_kind::subinterp;
+    if (const configuration* broken = failed(all, other))
+        return words_for(other) + " cannot run it (" + shortened(broken->failure) + ")";
+    const candidate* beaten = beside(from, other, choice.way->workers);
+    if (!beaten)
+        return "";
+    if (beaten->speedup.median < choice.speedup.median * as_good)
+        return words_for(other) + " reach " + times(beaten->speedup.median) +
+               (beaten->way->transfer.value_or(0) >= notable
+                    ? ", " + percent(beaten->way->transfer) + " of their time goes into moving data"
+                    : "");
+    std::string costs;
+    if (beaten->way->startup && choice.way->startup && *beaten->way->startup > *choice.way->startup)
+        costs = "take " + duration(beaten->way->startup) + " to start instead of " + duration(choice.way->startup);
+    if (beaten->way->memory_bytes && choice.way->memory_bytes && *beaten->way->memory_bytes > *choice.way->memory_bytes)
+        costs += std::string(costs.empty() ? "take " : " and ") + bytes(beaten->way->memory_bytes) + " instead of " +
+                 bytes(choice.way->memory_bytes);
+    return costs.empty() ? words_for(other) + " are as fast" : words_for(other) + " are as fast but " + costs;
+}
+
+std::string joined(const std::string& first, const std::string& second) {
+    return first + (first.empty() || second.empty() ? "" : "; ") + second;
+}
+
+/// "; threads start fastest and need least memory", as far as it is so.
+std::string costs_of_threads(const std::vector<candidate>& from, const configuration& way) {
+    bool fastest = way.startup.has_value();
+    bool least = way.memory_bytes.has_value();
+    bool alone = true;
+    for (const candidate& one : from) {
+        if (one.way->kind == worker_kind::threads || one.way->workers != way.workers)
+            continue;
+        alone = false;
+        fastest = fastest && one.way->startup && *way.startup <= *one.way->startup;
+        least = least && one.way->memory_bytes && *way.memory_bytes <= *one.way->memory_bytes;
+    }
+    if (alone || (!fastest && !least))
+        return "";
+    return std::string("; threads ") + (fastest ? "start fastest" : "") + (fastest && least ? " and " : "") +
+           (least ? "need least memory" : "");
+}
+
+recommendation threads_are_enough(const comparison& all, const std::vector<candidate>& from, const candidate& choice) {
+    const configuration& way = *choice.way;
+    if (way.blocked.value_or(0) >= mostly) {
+        return {way.kind, way.workers, cause::waiting,
+                "it waits " + percent(way.blocked) + " of the time, and waiting overlaps in every kind" +
+                    costs_of_threads(from, way)};
+    }
+    if (all.environment.gil_disabled)
+        return {way.kind, way.workers, cause::shared_gil_free, "this Python has no GIL, and threads share everything"};
+    if (way.without_gil.value_or(0) >= mostly)
+        return {way.kind, way.workers, cause::shared_gil_free,
+                "it runs without the GIL " + percent(way.without_gil) +
+                    " of its running time, so threads run side by side, and nothing has to be moved"};
+    return {way.kind, way.workers, cause::faster, ""};
+}
+
+recommendation use(const comparison& all, const std::vector<candidate>& from) {
+    const candidate& choice = cheapest_of_the_best(from);
+    const configuration& way = *choice.way;
+    recommendation made;
+    if (way.kind == worker_kind::threads) {
+        made = threads_are_enough(all, from, choice);
+    } else {
+        const candidate* threads = beside(from, worker_kind::threads, way.workers);
+        const bool python = threads && is_held_up_by_gil(*threads->way);
+        made = {way.kind, way.workers, python ? cause::parallel_python : cause::faster,
+                joined(about_threads(all, from, way.workers), about_other(all, from, choice))};
+    }
+    made.sentence = "Use " + magic(*way.kind, way.workers) + ": " + times(choice.speedup.median) +
+                    " as fast as serial" + (made.sentence.empty() ? "" : "; " + made.sentence);
+    return made;
+}
+
+std::string moving(const candidate& one) {
+    const std::string what = one.way->moved_bytes ? bytes(one.way->moved_bytes) : "the data";
+    return "moving " + what + " takes " + percent(one.way->transfer) + " of the time with " + words_for(*one.way->kind);
+}
+
+/// Empty where all had one worker only.
+std::string best_of_the_others(const std::vector<candidate>& from) {
+    const candidate* best = nullptr;
+    for (const candidate& one : from)
+        if (one.way->workers > 1 && (!best || one.speedup.median > best->speedup.median))
+            best = &one;
+    return best ? "the best of the others, " + label_of(*best->way) + ", is " + times(best->speedup.median) + " as fast"
+                : "one worker does what serial does";
+}
+
+recommendation stay_serial(const comparison& all, const std::vector<candidate>& from) {
+    recommendation made;
+    made.why = cause::no_gain;
+    made.sentence = "Stay serial: " + best_of_the_others(from);
+    const auto serial = std::ranges::find_if(all.configurations, [](const auto& one) { return !one.kind; });
+    const bool is_short = std::ranges::any_of(serial->walls, [](nanoseconds wall) { return wall < short_cell; });
+    const candidate* moved = nullptr;
+    for (const candidate& one : from)
+        if (one.way->kind != worker_kind::threads && one.way->transfer.value_or(0) >= notable &&
+            (!moved || one.speedup.median > moved->speedup.median))
+            moved = &one;
+    const candidate* threads = of_kind(from, worker_kind::threads);
+    const std::string held =
+        threads && is_held_up_by_gil(*threads->way) ? "threads gain nothing because " + gil_words(*threads->way) : "";
+    if (moved && !is_short) {
+        made.why = cause::data;
+        made.sentence += "; the data costs more to move than the work saves (" + moving(*moved) + ")";
+    } else if (is_short) {
+        made.why = cause::too_short;
+        made.sentence +=
+            "; the cell takes " + duration(*std::ranges::min_element(serial->walls)) + ", too little to hand out";
+    }
+    made.sentence = joined(made.sentence, held);
+    if (all.environment.cores.size() == 1)
+        made.sentence += "; there is only one core";
+    return made;
+}
+
+recommendation without_figures(const comparison& all) {
+    const auto broken = std::ranges::find_if(all.configurations, [](const auto& one) { return !one.failure.empty(); });
+    recommendation made;
+    made.sentence = broken == all.configurations.end()
+                        ? "Nothing to recommend: no two ways of running the cell were measured"
+                        : "Nothing to recommend: " + label_of(*broken) + " failed (" + shortened(broken->failure) + ")";
+    return made;
+}
+
+} // namespace
+
+recommendation recommendation_for(const comparison& all) {
+    const std::vector<candidate> from = candidates_of(all);
+    if (from.empty()) {
+        recommendation made = without_figures(all);
+        made.sentence += ".";
+        return made;
+    }
+    const bool gains = std::ranges::any_of(
+        from, [](const candidate& one) { return one.way->workers > 1 && one.speedup.median >= worthwhile; });
+    recommendation made = gains ? use(all, from) : stay_serial(all, from);
+    const auto differs = std::ranges::find(all.configurations, agreement::different, &configuration::results);
+    if (differs != all.configurations.end())
+        made.sentence += "; but " + label_of(*differs) + " returned something else: see to that first";
+    made.sentence += ".";
+    return made;
+}
+
+std::string_view name_of(recommendation::cause why) {
+    switch (why) {
+    case cause::nothing_measured:
+        return "nothing_measured";
+    case cause::parallel_python:
+        return "parallel_python";
+    case cause::waiting:
+        return "waiting";
+    case cause::shared_gil_free:
+        return "shared_gil_free";
+    case cause::data:
+        return "data";
+    case cause::too_short:
+        return "too_short";
+    case cause::no_gain:
+        return "no_gain";
+    case cause::faster:
+        return "faster";
+    }
+    return "unknown";
+}
+
+std::string reading_text(const comparison& all) {
+    switch (all.reading) {
+    case work_reading::divided:
+        return "The cell reads `workers`, so the workers divide its work: serial is one run with `worker` 0 of 1.";
+    case work_reading::numbered:
+        return "The cell reads `worker`, so each worker has a part of its own: serial is the same parts one after the "
+               "other.";
+    case work_reading::repeated:
+        return "The cell reads neither `worker` nor `workers`, so each worker does all of its work: times are per run "
+               "of the cell, speed-up compares work per second.";
+    }
+    return "";
+}
+
+std::string disturbance_text(const comparison& all) {
+    constexpr double disturbing = 0.05;
+    double most = 0;
+    for (const configuration& one : all.configurations)
+        most = std::max(most, core_wait_of(one).value_or(0));
+    if (most < disturbing)
+        return "";
+    return "Other programs had the cores for up to " + percent(most) +
+           " of the time; speed-up leaves that out. On a quiet machine the figures are surer.";
+}
+
+std::string agreement_text(const comparison& all) {
+    std::string different;
+    std::string unknown;
+    bool any = false;
+    for (const configuration& one : all.configurations) {
+        if (!one.kind || one.walls.empty())
+            continue;
+        any = true;
+        std::string& list = one.results == agreement::different ? different : unknown;
+        if (one.results != agreement::same)
+            list += (list.empty() ? "" : ", ") + label_of(one);
+    }
+    if (!any)
+        return "";
+    const std::string with = all.reading == work_reading::divided
+                                 ? "Compared the workers' results with those of the other kinds with as many workers"
+                                 : "Compared each worker's result with that of the serial run";
+    std::string text = with + ": " + (different.empty() ? "" : "different with " + different);
+    if (!unknown.empty())
+        text += (different.empty() ? "" : "; ") + std::string("nothing to compare for ") + unknown;
+    return text + (different.empty() && unknown.empty() ? "all the same." : ".");
+}
+
+} // namespace xcores::model

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`%%compare`."""
+
+import json
+import os
+import pathlib
+import signal
+
+import jsonschema
+import pytest
+
+from xcores import comparing
+from xcores.comparing import Results, Way, same
+
+SCHEMAS = pathlib.Path(__file__).parents[2] / "share/xcores"
+JSON = "application/vnd.xcores.comparison+json"
+
+
+@pytest.fixture
+def compared(cell, shell):
+    """Compares a cell; gives its Comparison."""
+
+    def run(body: str, line: str = "-n 2 --repeat 1"):
+        ran = cell(f"%%compare {line} -o comparison\n{body}")
+        assert ran.error is None, ran.text
+        return shell.user_ns["comparison"]
+
+    return run
+
+
+def failures(comparison) -> dict[str, str]:
+    return {row["kind"]: row["failure"] for row in comparison.rows}
+
+
+def results(comparison) -> dict[str, str]:
+    return {row["kind"]: row["results"] for row in comparison.rows if row["kind"] != "serial"}
+
+
+def test_the_cell_runs_serially_and_in_every_kind_and_number(compared) -> None:
+    ways = [(row["kind"], row["workers"]) for row in compared("workers", "-n 1,2 --repeat 1").rows]
+    assert ways == [("serial", 1), *((kind, count) for kind in ("threads", "subinterp", "procs") for count in (1, 2))]
+
+
+def test_only_the_kinds_that_are_named_are_compared(compared) -> None:
+    assert [row["kind"] for row in compared("1", "procs threads -n 2").rows] == ["serial", "threads", "procs"]
+
+
+def test_every_way_is_measured_as_often_as_asked_after_a_first_run_that_starts_it(compared, shell) -> None:
+    shell.user_ns["calls"] = calls = []
+    compared("calls.append((worker, workers))", "threads -n 2 --repeat 3")
+    assert calls.count((0, 1)) == 4 and calls.count((1, 2)) == 4
+
+
+def test_display_is_a_table_then_a_chart_with_the_figures(cell) -> None:
+    table, chart = cell("%%compare -n 2 --repeat 1\n1 + 1").displays[-2:]
+    assert table["data"].keys() == {"text/html", "text/plain"}
+    assert chart["data"].keys() == {"image/png", "text/plain", JSON}
+    assert chart["data"][JSON]["recommendation"]["sentence"] in table["data"]["text/plain"]
+
+
+def test_no_plot_leaves_the_chart_out(cell) -> None:
+    assert not any("image/png" in one["data"] for one in cell("%%compare threads -n 2 --no-plot\n1").displays)
+
+
+def test_the_figures_fit_the_published_schema(compared) -> None:
+    comparison = compared("workers")
+    schema = json.loads((SCHEMAS / "comparison-1.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(json.loads(comparison._view.to_json()), schema)
+
+
+@pytest.mark.parametrize(("body", "reading"), [
+    ("sum(range(worker, 10, workers))", "divided"),
+    ("worker * 2", "numbered"),
+    ("2 * 2", "repeated"),
+    ("workers = 3\nworkers * 2", "repeated"),
+    ("share(10)", "divided"),
+])  # fmt: skip
+def test_what_is_compared_follows_from_the_names_the_cell_reads(cell, compared, body: str, reading: str) -> None:
+    cell("def share(n):\n    return inner(n)\ndef inner(n):\n    return n // workers if 'workers' in globals() else n")
+    assert json.loads(compared(body, "subinterp -n 2 --repeat 1")._view.to_json())["reading"] == reading
+
+
+def test_numbered_parts_have_a_serial_time_for_each_number_of_them(compared) -> None:
+    rows = compared("worker", "threads -n 2,3").rows
+    assert [(row["kind"], row["workers"]) for row in rows[:2]] == [("serial", 2), ("serial", 3)]
+    assert rows[0]["time_s"] <= rows[1]["time_s"]
+
+
+def test_equal_results_of_all_kinds_are_told(compared) -> None:
+    assert set(results(compared("[worker, {'of': workers}]")).values()) == {"same"}
+    assert set(results(compared("worker ** 2")).values()) == {"same"}
+    assert set(results(compared("'always'")).values()) == {"same"}
+
+
+def test_a_kind_that_returns_something_else_is_named(compared) -> None:
+    comparison = compared("import threading\nthreading.current_thread() is threading.main_thread() and worker")
+    assert "different" in results(comparison).values()
+    assert "returned something else" in comparison.sentence
+
+
+def test_results_that_cannot_be_compared_are_not_called_equal(compared) -> None:
+    assert set(results(compared("import threading\nthreading.Lock()", "threads -n 2")).values()) == {"unknown"}
+
+
+def test_one_kind_that_fails_is_a_row_and_not_the_end(compared) -> None:
+    pytest.importorskip("numpy")
+    failed = failures(compared("import numpy\nint(numpy.arange(workers).sum())"))
+    assert "numpy" in failed["subinterp"]
+    assert failed["threads"] == failed["procs"] == failed["serial"] == ""
+
+
+def test_what_cannot_be_sent_is_a_row_and_not_the_end(cell, compared) -> None:
+    cell("import threading\nlock = threading.Lock()")
+    failed = failures(compared("lock.locked()"))
+    assert failed["threads"] == "" and "cannot send `lock`" in failed["procs"]
+
+
+def test_a_way_that_takes_too_long_is_a_row(compared) -> None:
+    failed = failures(compared("import time\nif worker == 1: time.sleep(60)", "procs -n 2 --timeout 0.5"))
+    assert "WorkerTimedOut" in failed["procs"]
+
+
+def test_a_cell_that_fails_everywhere_shows_the_table_and_then_its_own_error(cell) -> None:
+    ran = cell("%%compare -n 2\n1 / 0")
+    assert isinstance(ran.error, ZeroDivisionError)
+    assert "ZeroDivisionError" in ran.displays[-2]["data"]["text/plain"]
+
+
+def test_what_the_cell_prints_is_not_shown(cell) -> None:
+    assert "hello" not in cell("%%compare -n 2 --repeat 1\nprint('hello')\n1").text
+
+
+def test_the_cell_leaves_nothing_in_the_notebook(cell, shell) -> None:
+    cell("%%compare -n 2 --repeat 1\nleft_behind = 1")
+    assert "left_behind" not in shell.user_ns
+
+
+@pytest.mark.parametrize("line", ["fibers", "-n 0", "-n 1,x", "--repeat 0", "-n 2 -o 1x", "--timeout no", "-n 999"])
+def test_a_wrong_line_is_told_without_a_traceback(cell, line: str) -> None:
+    ran = cell(f"%%compare {line}\n1")
+    assert type(ran.error).__name__ == "UsageError" and "%%compare" in str(ran.error)
+
+
+def test_an_interrupt_keeps_what_was_measured(cell, shell, tmp_path) -> None:
+    shell.user_ns["interrupt"] = lambda: os.kill(os.getpid(), signal.SIGINT)
+    shell.user_ns["rounds"] = rounds = []
+    body = """import time
+if workers == 2 and worker == 1: rounds.append(1)
+if len(rounds) == 3:
+    interrupt()
+    while True: time.sleep(0.01)"""
+    ran = cell(f"%%compare threads -n 2 --repeat 50 -o comparison\n{body}")
+    assert isinstance(ran.error, KeyboardInterrupt)
+    rows = shell.user_ns["comparison"].rows
+    assert all(row["time_s"] is not None for row in rows)
+    assert "Interrupted before the end" in ran.displays[-2]["data"]["text/plain"]
+
+
+def test_an_interrupt_of_the_serial_part_ends_the_comparison(cell, shell) -> None:
+    shell.user_ns["interrupt"] = lambda: os.kill(os.getpid(), signal.SIGINT)
+    ran = cell("%%compare threads -n 2\nif workers == 1: interrupt()\nwhile workers == 1: pass")
+    assert isinstance(ran.error, KeyboardInterrupt)
+
+
+def test_while_it_goes_on_there_is_a_line_which_becomes_the_table(cell, shell) -> None:
+    displays = cell("%%compare threads -n 2 --repeat 2\nimport time\ntime.sleep(0.2)").displays
+    first, table = displays[0], displays[-2]
+    assert "of 6 runs" in first["data"]["text/plain"] and first["id"] == table["id"] and table["update"]
+
+
+def test_equality_copes_with_what_does_not_compare() -> None:
+    class Odd:
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError
+
+        __hash__ = None
+
+    class Vague:
+        def __eq__(self, other: object):
+            return self
+
+        __hash__ = None
+
+        def all(self) -> bool:
+            return True
+
+    assert same(float("nan"), float("nan")) is True
+    assert same([1, 2], [1, 2]) is True and same([1, 2], [1, 3]) is False
+    assert same(Odd(), Odd()) is None and same(print, len) is False and same(lambda: 1, lambda: 2) is None
+    assert same(Vague(), Vague()) is True
+
+
+def test_divided_work_is_compared_with_the_first_kind_of_the_same_number() -> None:
+    known = Results("divided")
+    threads, procs = Way("threads", 2), Way("procs", 2)
+    assert known.add(Way(None, 1), [6]) == {}
+    assert known.add(threads, [2, 4]) == {}
+    assert known.add(procs, [2, 4]) == {procs: True, threads: True}
+    assert known.add(procs, [2, 5]) == {procs: False}
+    assert known.add(Way("threads", 1), [6]) == {Way("threads", 1): True}
+
+
+def test_the_usual_numbers_of_workers_go_up_to_the_cores(monkeypatch) -> None:
+    for cores, counts in ((1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8])):
+        monkeypatch.setattr(comparing._engine, "usable_cores", lambda cores=cores: list(range(cores)))
+        assert comparing._default_counts() == counts

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <catch2/catch_approx.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <support/comparisons.hpp>
+#include <support/report_builder.hpp>
+#include <xcores/model/comparison.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace xcores;
+using namespace xcores::model;
+using Catch::Approx;
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::Message;
+using Catch::Matchers::StartsWith;
+using enum worker_kind;
+using cause = recommendation::cause;
+using test::serially;
+using test::way;
+
+comparison of(work_reading reading, std::vector<configuration> configurations) {
+    return test::comparison_of(reading, std::move(configurations));
+}
+
+configuration held_up(int workers, std::vector<nanoseconds> walls) {
+    configuration one = way(threads, workers, std::move(walls));
+    one.gil_held = 0.99;
+    one.gil_wait = 0.5;
+    return one;
+}
+
+configuration failing(worker_kind kind, std::string why) {
+    configuration one = way(kind, 2, {});
+    one.failure = std::move(why);
+    return one;
+}
+
+} // namespace
+
+TEST_CASE("a run adds its time from when all workers were ready") {
+    configuration one = way(procs, 2, {});
+    const auto cold = test::worker()
+                          .started(0ms, 50ms)
+                          .received(50ms, 60ms)
+                          .ran(60ms, 160ms)
+                          .cpu(100ms)
+                          .memory(10'000'000)
+                          .returned();
+    const auto quicker =
+        test::worker().started(0ms, 40ms).received(50ms, 60ms).ran(60ms, 160ms).cpu(50ms).memory(5'000'000).returned();
+    add_round(one, test::run_of(procs).worker(cold).worker(quicker).report());
+    CHECK(one.walls == std::vector<nanoseconds>{110ms});
+    CHECK(one.startup == 50ms);
+    CHECK(one.memory_bytes == 15'000'000);
+    CHECK(one.cores_busy.value() == Approx(1.5));
+    CHECK(one.transfer.value() == Approx(10.0 / 110));
+    CHECK_FALSE(one.gil_wait);
+}
+
+TEST_CASE("rounds are averaged, and a round that was not sampled changes nothing") {
+    configuration one = way(threads, 2, {});
+    const auto half = test::worker().ran(0ms, 10ms).cpu(5ms).holding(5ms).waiting_for_gil(5ms).returned();
+    const auto none = test::worker().ran(0ms, 10ms).cpu(10ms).holding(10ms).returned();
+    const auto unsampled = test::worker().ran(0ms, 10ms).cpu(10ms).returned();
+    add_round(one, test::run_of(threads).worker(half).worker(half).sharing_gil("main").report());
+    add_round(one, test::run_of(threads).worker(none).worker(none).sharing_gil("main").report());
+    CHECK(one.gil_wait.value() == Approx(0.25));
+    add_round(one, test::run_of(threads).worker(unsampled).worker(unsampled).sharing_gil("main").report());
+    CHECK(one.gil_wait.value() == Approx(0.25));
+    CHECK(one.gil_held.value() == Approx(1.5));
+    CHECK(one.walls.size() == 3);
+    CHECK_FALSE(one.startup);
+}
+
+TEST_CASE("work that is divided is compared as a whole") {
+    const auto all = of(work_reading::divided, {serially({100ms}), way(procs, 2, {50ms})});
+    CHECK(speedup_of(all, all.configurations[1])->median == Approx(2));
+    CHECK(efficiency_of(all, all.configurations[1]).value() == Approx(1));
+    CHECK(time_of(all, all.configurations[1])->median == Approx(50e6));
+}
+
+TEST_CASE("work that every worker repeats counts as often as it is done") {
+    const auto all = of(work_reading::repeated, {serially({100ms}), way(procs, 4, {200ms})});
+    CHECK(speedup_of(all, all.configurations[1])->median == Approx(2));
+    CHECK(efficiency_of(all, all.configurations[1]).value() == Approx(0.5));
+    CHECK(time_of(all, all.configurations[1])->median == Approx(50e6));
+}
+
+TEST_CASE("numbered parts are compared with the same parts one after the other") {
+    auto two = serially({300ms});
+    two.workers = 2;
+    const auto all = of(work_reading::numbered, {serially({100ms}), two, way(procs, 2, {200ms})});
+    CHECK(speedup_of(all, all.configurations[2])->median == Approx(1.5));
+    CHECK(label_of(two) == "serial, 2 parts");
+}
+
+TEST_CASE("speed-up is taken within each round, so that a slow moment of the machine cancels out") {
+    const auto all = of(work_reading::divided, {serially({100ms, 1000ms, 100ms}), way(procs, 2, {50ms, 500ms, 40ms})});
+    const auto speedup = speedup_of(all, all.configurations[1]);
+    CHECK(speedup->least == Approx(2));
+    CHECK(speedup->median == Approx(2));
+    CHECK(speedup->most == Approx(2.5));
+}
+
+TEST_CASE("what other programs took of the cores is left out of the speed-up and told") {
+    auto serial = serially({400ms});
+    serial.core_waits = {300ms};
+    auto quiet = way(procs, 2, {50ms});
+    quiet.core_waits = {0ms};
+    const auto all = of(work_reading::divided, {serial, quiet});
+    CHECK(speedup_of(all, all.configurations[1])->median == Approx(2));
+    CHECK(time_of(all, all.configurations[0])->median == Approx(400e6));
+    CHECK(core_wait_of(serial).value() == Approx(0.75));
+    CHECK_THAT(disturbance_text(all), StartsWith("Other programs had the cores for up to 75 % of the time"));
+    CHECK(disturbance_text(of(work_reading::divided, {quiet})).empty());
+}
+
+TEST_CASE("a core wait longer than the round does not make it free") {
+    auto odd = way(procs, 2, {50ms});
+    odd.core_waits = {80ms};
+    const auto all = of(work_reading::divided, {serially({100ms}), odd});
+    CHECK(speedup_of(all, all.configurations[1])->median == Approx(100));
+}
+
+TEST_CASE("the core wait of a run is that of its last worker, and of the holder of the GIL it waited for") {
+    const auto holder = test::worker()
+                            .ran(0ms, 90ms)
+                            .queued(30ms)
+                            .holding(30ms)
+                            .waiting_for_core(30ms, gil_state::held)
+                            .holding(30ms)
+                            .returned();
+    const auto last = test::worker()
+                          .ran(0ms, 100ms)
+                          .queued(4ms)
+                          .waiting_for_gil(50ms)
+                          .blocked(5ms)
+                          .waiting_for_gil(35ms)
+                          .holding(10ms)
+                          .returned();
+    configuration one = way(threads, 2, {});
+    add_round(one, test::run_of(threads).worker(holder).worker(last).sharing_gil("main").report());
+    CHECK(one.core_waits == std::vector<nanoseconds>{4ms + 20ms + 5ms});
+    configuration crowded = way(threads, 2, {});
+    add_round(crowded, test::run_of(threads).worker(holder).worker(last).cores({0}).report());
+    CHECK(crowded.core_waits == std::vector<nanoseconds>{0ms});
+}
+
+TEST_CASE("an even number of rounds has its median between the middle two") {
+    const auto all = of(work_reading::divided, {serially({100ms, 200ms})});
+    CHECK(time_of(all, all.configurations[0])->median == Approx(150e6));
+}
+
+TEST_CASE("what was not measured has no figure") {
+    const auto all = of(work_reading::divided, {serially({}), way(procs, 2, {50ms})});
+    CHECK_FALSE(speedup_of(all, all.configurations[1]));
+    CHECK_FALSE(efficiency_of(all, all.configurations[1]));
+    CHECK_FALSE(time_of(all, all.configurations[0]));
+    CHECK_FALSE(speedup_of(all, all.configurations[0]));
+}
+
+TEST_CASE("CPU-bound Python: interpreters, because threads hold the GIL") {
+    const auto use = recommendation_for(test::cpu_bound());
+    CHECK(use.kind == subinterp);
+    CHECK(use.workers == 2);
+    CHECK(use.why == cause::parallel_python);
+    CHECK(use.sentence == "Use %%subinterp 2: 1.9 times as fast as serial; threads gain nothing because they hold the "
+                          "GIL 99 % of the time; processes are as fast but take 62.0 ms to start instead of 20.0 ms "
+                          "and 28.0 MB instead of 5.6 MB.");
+}
+
+TEST_CASE("waiting: threads, because all kinds overlap it and threads cost least") {
+    const auto use = recommendation_for(test::waiting());
+    CHECK(use.kind == threads);
+    CHECK(use.workers == 4);
+    CHECK(use.why == cause::waiting);
+    CHECK(use.sentence == "Use %%threads 4: 3.9 times as fast as serial; it waits 98 % of the time, and waiting "
+                          "overlaps in every kind; threads start fastest and need least memory.");
+}
+
+TEST_CASE("much data: stay serial, because moving it costs more than the work saves") {
+    const auto use = recommendation_for(test::data_heavy());
+    CHECK_FALSE(use.kind);
+    CHECK(use.why == cause::data);
+    CHECK(use.sentence == "Stay serial: the best of the others, threads 2, is 1.0 times as fast; the data costs more "
+                          "to move than the work saves (moving 96.0 MB takes 81 % of the time with subinterpreters); "
+                          "threads gain nothing because they hold the GIL 98 % of the time.");
+}
+
+TEST_CASE("work that lets the GIL go: threads, and the sentence says why") {
+    auto free = way(threads, 2, {52ms});
+    free.without_gil = 0.93;
+    const auto use = recommendation_for(of(work_reading::divided, {serially({100ms}), free, way(procs, 2, {51ms})}));
+    CHECK(use.kind == threads);
+    CHECK(use.why == cause::shared_gil_free);
+    CHECK_THAT(use.sentence, ContainsSubstring("it runs without the GIL 93 % of its running time"));
+}
+
+TEST_CASE("a Python without a GIL needs no other kind than threads") {
+    auto all = of(work_reading::divided, {serially({100ms}), way(threads, 2, {52ms}), way(procs, 2, {51ms})});
+    all.environment.gil_disabled = true;
+    CHECK(recommendation_for(all).why == cause::shared_gil_free);
+}
+
+TEST_CASE("a cell of a millisecond is too short to hand out") {
+    const auto use = recommendation_for(of(work_reading::divided, {serially({1ms}), way(threads, 2, {2ms})}));
+    CHECK_FALSE(use.kind);
+    CHECK(use.why == cause::too_short);
+    CHECK_THAT(use.sentence, ContainsSubstring("the cell takes 1.00 ms, too little to hand out"));
+}
+
+TEST_CASE("a kind that cannot run the cell is named with its reason, and another one recommended") {
+    const auto use =
+        recommendation_for(of(work_reading::divided, {serially({100ms}), held_up(2, {100ms}), way(procs, 2, {55ms}),
+                                                      failing(subinterp, "ImportError: the cell needs numpy")}));
+    CHECK(use.kind == procs);
+    CHECK_THAT(use.sentence, ContainsSubstring("subinterpreters cannot run it (ImportError: the cell needs numpy)"));
+}
+
+TEST_CASE("when threads fail, the sentence says so") {
+    const auto use = recommendation_for(
+        of(work_reading::divided, {serially({100ms}), failing(threads, "RuntimeError: no"), way(procs, 2, {55ms})}));
+    CHECK_THAT(use.sentence, ContainsSubstring("threads cannot run it (RuntimeError: no)"));
+    CHECK(use.why == cause::faster);
+}
+
+TEST_CASE("fewer workers that are as fast are preferred") {
+    const auto use =
+        recommendation_for(of(work_reading::divided, {serially({100ms}), held_up(2, {99ms}), way(subinterp, 2, {52ms}),
+                                                      way(subinterp, 4, {51ms})}));
+    CHECK(use.workers == 2);
+}
+
+TEST_CASE("one worker does what serial does and is never recommended for being faster by chance") {
+    const auto use = recommendation_for(of(work_reading::divided, {serially({100ms}), way(subinterp, 1, {60ms})}));
+    CHECK(use.sentence == "Stay serial: one worker does what serial does.");
+    const auto two = recommendation_for(
+        of(work_reading::divided, {serially({100ms}), way(subinterp, 1, {40ms}), way(subinterp, 2, {50ms})}));
+    CHECK(two.workers == 2);
+}
+
+TEST_CASE("threads are praised only for what was measured") {
+    auto all = test::waiting();
+    for (auto& one : all.configurations)
+        if (one.kind == threads)
+            one.memory_bytes = 1'000'000'000;
+    CHECK_THAT(recommendation_for(all).sentence, Catch::Matchers::EndsWith("every kind; threads start fastest."));
+    CHECK_THAT(recommendation_for(of(work_reading::divided, {all.configurations[0], all.configurations[3]})).sentence,
+               Catch::Matchers::EndsWith("waiting overlaps in every kind."));
+}
+
+TEST_CASE("processes that win over interpreters are recommended with the others' figures") {
+    auto slow = way(subinterp, 2, {80ms});
+    slow.transfer = 0.4;
+    const auto use = recommendation_for(
+        of(work_reading::divided, {serially({100ms}), held_up(2, {60ms}), slow, way(procs, 2, {50ms})}));
+    CHECK(use.kind == procs);
+    CHECK(use.sentence == "Use %%procs 2: 2.0 times as fast as serial; threads reach only 1.7 times because they hold "
+                          "the GIL 99 % of the time; subinterpreters reach 1.2 times, 40 % of their time goes into "
+                          "moving data.");
+}
+
+TEST_CASE("nothing faster without a reason in the figures is said plainly") {
+    const auto use = recommendation_for(of(work_reading::divided, {serially({100ms}), way(procs, 2, {98ms})}));
+    CHECK_FALSE(use.kind);
+    CHECK(use.why == cause::no_gain);
+    CHECK(use.sentence == "Stay serial: the best of the others, procs 2, is 1.0 times as fast.");
+}
+
+TEST_CASE("a machine with one core is blamed where nothing gains") {
+    auto all = of(work_reading::divided, {serially({100ms}), way(procs, 2, {102ms})});
+    all.environment.cores = {3};
+    CHECK_THAT(recommendation_for(all).sentence, ContainsSubstring("there is only one core"));
+}
+
+TEST_CASE("different results come before any speed") {
+    auto other = way(procs, 2, {50ms});
+    other.results = agreement::different;
+    const auto all = of(work_reading::divided, {serially({100ms}), other});
+    CHECK_THAT(recommendation_for(all).sentence,
+               ContainsSubstring("but procs 2 returned something else: see to that first"));
+    CHECK_THAT(agreement_text(all), ContainsSubstring("different with procs 2"));
+}
+
+TEST_CASE("without figures there is nothing to recommend") {
+    CHECK(recommendation_for(of(work_reading::divided, {})).sentence ==
+          "Nothing to recommend: no two ways of running the cell were measured.");
+    auto broken = serially({});
+    broken.failure = "ZeroDivisionError: division by zero";
+    CHECK(recommendation_for(of(work_reading::divided, {broken, way(procs, 2, {50ms})})).sentence ==
+          "Nothing to recommend: serial failed (ZeroDivisionError: division by zero).");
+}
+
+TEST_CASE("it is said what the results were compared with") {
+    auto same = way(procs, 2, {50ms});
+    same.results = agreement::same;
+    CHECK(agreement_text(of(work_reading::repeated, {serially({90ms}), same})) ==
+          "Compared each worker's result with that of the serial run: all the same.");
+    CHECK(agreement_text(of(work_reading::divided, {serially({90ms}), way(threads, 2, {50ms})})) ==
+          "Compared the workers' results with those of the other kinds with as many workers: nothing to compare for "
+          "threads 2.");
+    CHECK(agreement_text(of(work_reading::divided, {serially({90ms})})).empty());
+    CHECK_THAT(reading_text(of(work_reading::numbered, {})), StartsWith("The cell reads `worker`"));
+}
+
+TEST_CASE("a comparison survives JSON") {
+    for (const comparison& all : {test::cpu_bound(), test::waiting(), test::data_heavy(), comparison{}}) {
+        const auto document = nlohmann::json::parse(to_json(all).dump());
+        CHECK(comparison_from_json(document) == all);
+    }
+    CHECK(to_json(test::waiting())["recommendation"]["kind"] == "threads");
+}
+
+TEST_CASE("a comparison that is none is refused with the place") {
+    auto document = to_json(test::cpu_bound());
+    document["configurations"][1]["workers"] = "two";
+    CHECK_THROWS_MATCHES(comparison_from_json(document), std::invalid_argument,
+                         Message("comparison: configurations[1].workers: expected an integer"));
+    document["schema"] = "xcores.run/1";
+    CHECK_THROWS_MATCHES(comparison_from_json(document), std::invalid_argument,
+                         Message("comparison: schema: expected \"xcores.comparison/1\", not \"xcores.run/1\""));
+}
