@@ -98,9 +98,7 @@ json repeats_json(const std::optional<repeat_record>& repeats) {
     json workers = json::array();
     for (const auto& times : repeats->run)
         workers.push_back(spread_json(times));
-    return {{"runs", repeats->runs},
-            {"wall_ns", spread_json(repeats->wall)},
-            {"run_ns", std::move(workers)}};
+    return {{"runs", repeats->runs}, {"wall_ns", spread_json(repeats->wall)}, {"run_ns", std::move(workers)}};
 }
 
 template <class Enum>
