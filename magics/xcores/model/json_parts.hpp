@@ -56,6 +56,8 @@ public:
         return value_.size();
     }
 
+    bool has(const std::string& key) const { return value_.is_object() && value_.contains(key); }
+
     /// For what reports of an earlier version do not have: null.
     place at_if_present(const std::string& key) const {
         static const json nothing;

@@ -47,6 +47,8 @@ std::string words_for(worker_kind kind) {
         return "subinterpreters";
     case worker_kind::procs:
         return "processes";
+    case worker_kind::cores: // no workers of ours: nothing to compare
+        break;
     }
     return "workers";
 }
