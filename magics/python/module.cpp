@@ -39,11 +39,6 @@ std::unique_ptr<executors::engine>& the_engine() {
 
 } // namespace
 
-nanoseconds seconds(double value) {
-    constexpr double longest = 1e9; // seconds; more does not fit and is for ever anyway
-    return std::chrono::duration_cast<nanoseconds>(std::chrono::duration<double>(std::min(value, longest)));
-}
-
 executors::engine& configured_engine() {
     if (!the_engine())
         throw std::runtime_error("xcores._engine.configure() has not been called");

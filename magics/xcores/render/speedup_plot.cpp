@@ -224,6 +224,8 @@ std::string_view colour_of(const std::optional<model::worker_kind>& kind) {
         return "#009E73";
     case procs:
         return "#D55E00";
+    case model::worker_kind::cores: // no workers of ours: nothing to compare
+        break;
     }
     return "#77818C";
 }
