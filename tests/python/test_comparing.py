@@ -117,7 +117,7 @@ def test_what_cannot_be_sent_is_a_row_and_not_the_end(cell, compared) -> None:
 
 
 def test_a_way_that_takes_too_long_is_a_row(compared) -> None:
-    failed = failures(compared("import time\nif worker == 1: time.sleep(60)", "procs -n 2 --timeout 0.5"))
+    failed = failures(compared("import time\nif workers == 2: time.sleep(60)", "procs -n 2 --timeout 0.5"))
     assert "WorkerTimedOut" in failed["procs"]
 
 

@@ -358,7 +358,7 @@ _ARGUMENTS = (
     argument("--repeat", metavar="R", type=repetitions, default=3, help="How many rounds; 3 if not given."),
     argument("-o", "--out", metavar="NAME", type=variable, help="Put the comparison into this variable."),
     argument("--timeout", metavar="SECONDS", type=seconds,
-             help="A way that takes longer than this for one run is given up."),
+             help="Give up a way whose workers take longer than this for one run; serial takes as long as it takes."),
     argument("--no-plot", action="store_true", help="Do not draw the chart."),
 )
 
