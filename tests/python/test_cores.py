@@ -198,7 +198,7 @@ def test_other_cell_magics_go_above(cell) -> None:
 def test_capture_takes_the_displays(cell, shell) -> None:
     assert cell("%%capture captured\n%%cores\n1 + 1").displays == []
     assert [sorted(one.data) for one in shell.user_ns["captured"].outputs][-2:] == [
-        ["text/html", "text/plain"], ["image/png", "text/plain"]]
+        ["text/html", "text/plain"], ["application/vnd.xcores.run+json", "image/png", "text/plain"]]
 
 
 def test_workers_in_the_cell_have_their_own_report_above(cell) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import traceback
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -134,6 +135,20 @@ def test_a_name_that_cannot_be_sent_is_told(sending_kind, cell) -> None:
     assert "`lock` (used by `guarded`)" in str(ran.error)
 
 
+def test_an_executor_keeps_no_function_alive(executor) -> None:
+    gone = threading.Event()
+
+    def make() -> Callable[[], int]:
+        return lambda: 1
+
+    function = make()
+    weakref.finalize(function, gone.set)
+    assert executor.submit(function).result() == 1
+    assert executor.submit(function).result() == 1
+    del function
+    assert gone.wait(30)
+
+
 # map
 
 
@@ -219,17 +234,17 @@ def test_a_process_that_dies_costs_its_own_job_only() -> None:
         assert [future.result() for future in futures] == list(range(20))
 
 
-def test_an_interrupt_while_waiting_leaves_the_executor_usable(executor) -> None:
-    import time
-
-    release = executor.submit(time.sleep, 0.3)
+def test_an_interrupt_while_waiting_leaves_the_executor_and_the_job_alone(executor, tmp_path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    future = executor.submit(meet, "r", str(path))
     main = threading.main_thread().ident
-    threading.Timer(0.05, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
-        while not release.done():
-            release.result()
-        time.sleep(1)
+        threading.Thread(target=signal.pthread_kill, args=(main, signal.SIGINT)).start()
+        future.result()
     assert executor.submit(abs, -5).result() == 5
+    meet("w", str(path))
+    assert future.result() == "r"
 
 
 def test_a_dropped_executor_ends_its_jobs_and_workers(kind) -> None:

@@ -25,6 +25,7 @@ import sys
 import threading
 import time
 import types
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -38,7 +39,6 @@ __all__ = ["Future", "ProcessExecutor", "SubinterpExecutor", "ThreadExecutor"]
 T = TypeVar("T")
 _SEVERAL_USES = (types.FunctionType, types.BuiltinFunctionType, type)
 """Callables that are likely to be submitted again as the same object."""
-_MOST_FUNCTIONS = 256
 
 
 class RemoteTraceback(Exception):
@@ -70,7 +70,7 @@ class _Executor(concurrent.futures.Executor):
         _prepare()
         self._max_workers = max_workers
         self._told = False
-        self._functions: dict[int, tuple[Callable[..., Any], Any]] = {}
+        self._functions: dict[int, tuple[weakref.ref[Any], Any]] = {}
         initial = None if initializer is None else self._function(initializer)
         self._queue = native.JobQueue(self._kind, max_workers, sample_hz, initial, tuple(initargs))
         self._put = self._queue.submit
@@ -156,10 +156,10 @@ class _Executor(concurrent.futures.Executor):
 
     def _function(self, fn: Callable[..., Any]) -> Any:
         function = native.Function(self._kind, fn, _dumped_function)
-        if isinstance(fn, _SEVERAL_USES):
-            if len(self._functions) >= _MOST_FUNCTIONS:
-                self._functions.clear()
-            self._functions[id(fn)] = (fn, function)
+        # Threads get the object itself, which must not stay alive on account of us.
+        if self._kind != "threads" and isinstance(fn, _SEVERAL_USES):
+            known, key = self._functions, id(fn)
+            known[key] = (weakref.ref(fn, lambda _: known.pop(key, None)), function)
         return function
 
 

@@ -54,12 +54,35 @@ bool append_integer(std::string& to, PyObject* value) {
     return true;
 }
 
-/// All of one type, in one block: two passes, so that nothing is written of what does not fit.
+bool write_integer(char* to, PyObject* item) {
+    if (!PyLong_CheckExact(item))
+        return false;
+    std::int64_t number = 0;
+    if (const auto* exact = reinterpret_cast<PyLongObject*>(item); PyUnstable_Long_IsCompact(exact)) {
+        number = PyUnstable_Long_CompactValue(exact);
+    } else {
+        int overflow = 0;
+        number = PyLong_AsLongLongAndOverflow(item, &overflow);
+        if (overflow != 0)
+            return false;
+    }
+    std::memcpy(to, &number, sizeof number);
+    return true;
+}
+
+bool write_real(char* to, PyObject* item) {
+    if (!PyFloat_CheckExact(item))
+        return false;
+    const double number = PyFloat_AS_DOUBLE(item);
+    std::memcpy(to, &number, sizeof number);
+    return true;
+}
+
+/// All of one type, in one block.
 bool append_sequence(std::string& to, PyObject* const* items, Py_ssize_t size, bool tuple) {
     const bool integers = size == 0 || PyLong_CheckExact(items[0]);
-    for (Py_ssize_t i = 0; i < size; ++i)
-        if (integers ? !PyLong_CheckExact(items[i]) : !PyFloat_CheckExact(items[i]))
-            return false;
+    if (!integers && !PyFloat_CheckExact(items[0]))
+        return false;
     const auto before = to.size();
     append_form(to, integers ? (tuple ? form::tuple_of_integers : form::integers)
                              : (tuple ? form::tuple_of_reals : form::reals));
@@ -67,20 +90,11 @@ bool append_sequence(std::string& to, PyObject* const* items, Py_ssize_t size, b
     const auto start = to.size();
     to.resize(start + static_cast<std::size_t>(size) * sizeof(std::int64_t));
     auto* next = to.data() + start;
-    for (Py_ssize_t i = 0; i < size; ++i, next += sizeof(std::int64_t)) {
-        if (!integers) {
-            const double number = PyFloat_AS_DOUBLE(items[i]);
-            std::memcpy(next, &number, sizeof number);
-            continue;
-        }
-        int overflow = 0;
-        const std::int64_t number = PyLong_AsLongLongAndOverflow(items[i], &overflow);
-        if (overflow != 0) {
+    for (Py_ssize_t i = 0; i < size; ++i, next += sizeof(std::int64_t))
+        if (!(integers ? write_integer(next, items[i]) : write_real(next, items[i]))) {
             to.resize(before);
             return false;
         }
-        std::memcpy(next, &number, sizeof number);
-    }
     return true;
 }
 
