@@ -4,24 +4,11 @@
 import json
 import pathlib
 import subprocess
-import sys
 
 import pytest
+from conftest import EXECUTE, code_cells
 
-PROJECT = pathlib.Path(__file__).parents[2]
-EXECUTE = [sys.executable, str(PROJECT / "tests/tools/execute.py")]
 MAGICS = ("%%threads", "%%subinterp", "%%procs")
-
-
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    folder = tmp_path_factory.mktemp("executed")
-    subprocess.run([*EXECUTE, *map(str, PROJECT.glob("notebooks/*.ipynb")), "--to", str(folder)], check=True, timeout=600)
-    return folder
-
-
-def code_cells(path: pathlib.Path) -> list[dict]:
-    return [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
 
 
 def shown(cell: dict) -> set[str]:

@@ -105,7 +105,9 @@ const candidate& cheapest_of_the_best(const std::vector<candidate>& all) {
 }
 
 std::string gil_words(const configuration& threads) {
-    return threads.gil_held ? "they hold the GIL " + percent(threads.gil_held) + " of the time" : "they share one GIL";
+    if (threads.gil_held.value_or(0) >= mostly)
+        return "they hold the GIL " + percent(threads.gil_held) + " of the time";
+    return "they wait for the GIL " + percent(threads.gil_wait) + " of the time";
 }
 
 bool is_held_up_by_gil(const configuration& threads) {

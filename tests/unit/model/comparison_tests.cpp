@@ -206,6 +206,14 @@ TEST_CASE("a Python without a GIL needs no other kind than threads") {
     CHECK(recommendation_for(all).why == cause::shared_gil_free);
 }
 
+TEST_CASE("threads that wait for the GIL more than anybody is seen to hold it are told by their waiting") {
+    auto waiting = way(threads, 2, {100ms});
+    waiting.gil_held = 0.4;
+    waiting.gil_wait = 0.21;
+    CHECK_THAT(recommendation_for(of(work_reading::divided, {serially({100ms}), waiting})).sentence,
+               ContainsSubstring("threads gain nothing because they wait for the GIL 21 % of the time"));
+}
+
 TEST_CASE("a cell of a millisecond is too short to hand out") {
     const auto use = recommendation_for(of(work_reading::divided, {serially({1ms}), way(threads, 2, {2ms})}));
     CHECK_FALSE(use.kind);
