@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from xcores import comparing
-from xcores.comparing import Results, Way, same
+from xcores.ways import Results, Way, same
 
 SCHEMAS = pathlib.Path(__file__).parents[2] / "share/xcores"
 JSON = "application/vnd.xcores.comparison+json"

@@ -74,7 +74,7 @@ def test_an_impossible_rate_is_refused(rate) -> None:
 
 def test_the_last_expression_of_a_cell_is_a_table_and_a_picture(cell) -> None:
     ran = cell("import xcores\nwith xcores.record() as run:\n    sum(range(1000))\nrun")
-    assert [sorted(one["data"]) for one in ran.displays] == [["text/html", "text/plain"], ["image/png", "text/plain"]]
+    assert [sorted(one["data"]) for one in ran.displays] == [["text/html", "text/plain"], ["application/vnd.xcores.run+json", "image/png", "text/plain"]]
 
 
 def test_threads_that_come_and_go_by_the_hundred_do_no_harm() -> None:

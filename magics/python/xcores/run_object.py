@@ -64,7 +64,8 @@ class _Shown:
                 return self._view.png()
             case ".json" if hasattr(self._view, "to_json"):
                 return self._view.to_json().encode()
-        raise ValueError(f"a {type(self).__name__} is saved as one of {', '.join(self.endings)}, not {ending or 'that'}")
+        known = ", ".join(self.endings)
+        raise ValueError(f"a {type(self).__name__} is saved as one of {known}, not {ending or 'that'}")
 
     endings = SAVED_AS
 

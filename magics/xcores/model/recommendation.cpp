@@ -13,6 +13,9 @@ using namespace std::chrono_literals;
 
 // A gain below this is not worth a word at the top of a cell.
 constexpr double worthwhile = 1.1;
+// Threads that are seen to wait for each other's GIL and yet seem faster had luck with the moment, unless it is by
+// much.
+constexpr double worthwhile_against_the_gil = 1.3;
 // Who comes this close to the fastest is as good, and may be chosen for being cheaper.
 constexpr double as_good = 0.93;
 constexpr double notable = 0.15;
@@ -86,19 +89,26 @@ const configuration* failed(const comparison& all, worker_kind kind) {
     return found == all.configurations.end() ? nullptr : &*found;
 }
 
+bool is_held_up_by_gil(const configuration& threads) {
+    return threads.gil_wait.value_or(0) >= notable;
+}
+
+/// One worker does what serial does.
+bool gains_something(const candidate& one) {
+    const bool against_the_gil = one.way->kind == worker_kind::threads && is_held_up_by_gil(*one.way);
+    return one.way->workers > 1 && one.speedup.median >= (against_the_gil ? worthwhile_against_the_gil : worthwhile);
+}
+
 /// Fewest workers first; then the kind that shares most and starts fastest, which is the order of the enumeration.
 const candidate& cheapest_of_the_best(const std::vector<candidate>& all) {
-    const auto median = [](const candidate& one) { return one.speedup.median; };
     double best = 0;
     for (const candidate& one : all)
-        best = std::max(best, one.way->workers > 1 ? median(one) : 0);
+        best = std::max(best, gains_something(one) ? one.speedup.median : 0);
     const candidate* choice = nullptr;
     for (const candidate& one : all) {
-        if (one.way->workers == 1)
-            continue; // it does what serial does
         const bool cheaper = !choice || one.way->workers < choice->way->workers ||
                              (one.way->workers == choice->way->workers && *one.way->kind < *choice->way->kind);
-        if (median(one) >= best * as_good && cheaper)
+        if (gains_something(one) && one.speedup.median >= best * as_good && cheaper)
             choice = &one;
     }
     return *choice;
@@ -108,10 +118,6 @@ std::string gil_words(const configuration& threads) {
     if (threads.gil_held.value_or(0) >= mostly)
         return "they hold the GIL " + percent(threads.gil_held) + " of the time";
     return "they wait for the GIL " + percent(threads.gil_wait) + " of the time";
-}
-
-bool is_held_up_by_gil(const configuration& threads) {
-    return threads.gil_wait.value_or(0) >= notable;
 }
 
 /// "threads gain nothing because they hold the GIL 99 % of the time"; empty where there is nothing to say.
@@ -230,8 +236,11 @@ recommendation stay_serial(const comparison& all, const std::vector<candidate>& 
             (!moved || one.speedup.median > moved->speedup.median))
             moved = &one;
     const candidate* threads = of_kind(from, worker_kind::threads);
-    const std::string held =
-        threads && is_held_up_by_gil(*threads->way) ? "threads gain nothing because " + gil_words(*threads->way) : "";
+    const bool held_up = threads && is_held_up_by_gil(*threads->way);
+    const std::string held = !held_up ? ""
+                             : threads->speedup.median >= worthwhile
+                                 ? "but that can only be luck, because " + gil_words(*threads->way)
+                                 : "threads gain nothing because " + gil_words(*threads->way);
     if (moved && !is_short) {
         made.why = cause::data;
         made.sentence += "; the data costs more to move than the work saves (" + moving(*moved) + ")";
@@ -264,8 +273,7 @@ recommendation recommendation_for(const comparison& all) {
         made.sentence += ".";
         return made;
     }
-    const bool gains = std::ranges::any_of(
-        from, [](const candidate& one) { return one.way->workers > 1 && one.speedup.median >= worthwhile; });
+    const bool gains = std::ranges::any_of(from, gains_something);
     recommendation made = gains ? use(all, from) : stay_serial(all, from);
     const auto differs = std::ranges::find(all.configurations, agreement::different, &configuration::results);
     if (differs != all.configurations.end())

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/render/compare_table.hpp>
 
+#include <algorithm>
 #include <array>
+#include <functional>
 
 #include <xcores/model/format.hpp>
 #include <xcores/render/grid.hpp>
@@ -14,6 +16,7 @@ using look = grid_cell::look;
 using model::nanoseconds;
 
 constexpr std::size_t most_rows = 64;
+constexpr double worth_a_column = 0.05;
 
 std::string time_text(double nanoseconds_) {
     return model::duration(nanoseconds{static_cast<std::int64_t>(nanoseconds_)});
@@ -56,9 +59,22 @@ grid_cell outcome_cell(const model::configuration& one) {
     return {std::string(model::unknown_text), look::words};
 }
 
+/// A share that is small everywhere is not worth a column: unknown columns are dropped.
+template <class Share>
+bool matters(const model::comparison& from, Share share) {
+    return std::ranges::any_of(
+        from.configurations, [&](const model::configuration& one) { return share(one).value_or(0) >= worth_a_column; });
+}
+
+std::string unbroken(std::string name) {
+    for (std::size_t at = name.find(' '); at != std::string::npos; at = name.find(' ', at))
+        name.replace(at, 1, "\u00a0");
+    return name;
+}
+
 std::vector<grid_cell> line_of(const model::comparison& from, const model::configuration& one) {
     const auto time = model::time_of(from, one);
-    return {{model::label_of(one), look::words},
+    return {{unbroken(model::label_of(one)), look::words},
             {time_cell(time)},
             {spread_cell(one, time)},
             {speedup_cell(from, one)},
@@ -66,8 +82,8 @@ std::vector<grid_cell> line_of(const model::comparison& from, const model::confi
             {startup_cell(one)},
             {one.cores_busy ? model::fixed(*one.cores_busy, 2) : std::string(model::unknown_text)},
             {model::percent(one.gil_wait)},
-            {model::percent(model::core_wait_of(one))},
-            {model::percent(one.transfer)},
+            {matters(from, model::core_wait_of) ? model::percent(model::core_wait_of(one)) : ""},
+            {matters(from, std::mem_fn(&model::configuration::transfer)) ? model::percent(one.transfer) : ""},
             {model::bytes(one.moved_bytes)},
             {model::bytes(one.memory_bytes)},
             outcome_cell(one)};

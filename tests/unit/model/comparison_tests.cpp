@@ -251,6 +251,14 @@ TEST_CASE("one worker does what serial does and is never recommended for being f
     CHECK(two.workers == 2);
 }
 
+TEST_CASE("threads that are seen to wait for the GIL need more than luck to be recommended") {
+    const auto use = recommendation_for(of(work_reading::divided, {serially({100ms}), held_up(2, {85ms})}));
+    CHECK(use.sentence == "Stay serial: the best of the others, threads 2, is 1.2 times as fast; but that can only be "
+                          "luck, because they hold the GIL 99 % of the time.");
+    CHECK(recommendation_for(of(work_reading::divided, {serially({100ms}), held_up(2, {60ms})})).kind == threads);
+    CHECK(recommendation_for(of(work_reading::divided, {serially({100ms}), way(threads, 2, {85ms})})).kind == threads);
+}
+
 TEST_CASE("threads are praised only for what was measured") {
     auto all = test::waiting();
     for (auto& one : all.configurations)
