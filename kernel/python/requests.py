@@ -6,6 +6,7 @@ import builtins
 import contextlib
 import faulthandler
 import getpass
+import inspect
 import signal
 import sys
 import threading
@@ -245,5 +246,8 @@ def make_kernel():
     with contextlib.suppress(Exception):
         faulthandler.enable(sys.__stderr__)  # what crashes the kernel is to be read in Jupyter's log
     kernel = Kernel()
+    # The first traceback asks for the module of a frame, which looks at the file of every module: thousands of calls that
+    # give the GIL away. Now they take milliseconds; beside threads that keep the GIL busy they would take half a minute.
+    inspect.getmodule(sys._getframe())
     streams.install()
     return kernel
