@@ -12,7 +12,7 @@ import pathlib
 import platform
 import sys
 
-import cell
+import cpu
 import executors
 import instrument
 import kernel
@@ -21,7 +21,7 @@ import recorder
 from rows import Row
 
 BENCHMARKS = {
-    "cpu": cell.cpu_bound,
+    "cpu": cpu.cpu_bound,
     "executors": executors.all_rows,
     "instrument": instrument.instrument,
     "kernel": kernel.round_trips,

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The kernel over the Jupyter protocol, beside the other kernels for Python that are installed."""
 
+import contextlib
 import statistics
 import time
+from collections.abc import Iterator
 
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
@@ -22,14 +24,24 @@ def execute(client: BlockingKernelClient, code: str) -> float:
     return time.perf_counter() - start
 
 
-def measure(kernel: str) -> dict[str, float]:
+@contextlib.contextmanager
+def opened(kernel: str) -> Iterator[BlockingKernelClient]:
+    """A kernel that is ready."""
     manager = KernelManager(kernel_name=kernel)
-    start = time.perf_counter()
     manager.start_kernel()
     client = manager.client()
     try:
         client.start_channels()
         client.wait_for_ready(timeout=WAIT_SECONDS)
+        yield client
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def measure(kernel: str) -> dict[str, float]:
+    start = time.perf_counter()
+    with opened(kernel) as client:
         figures = {"start": time.perf_counter() - start}
         for name, code, rounds in (
             ("pass", "pass", 200),
@@ -38,9 +50,6 @@ def measure(kernel: str) -> dict[str, float]:
             execute(client, code)
             figures[name] = statistics.median(execute(client, code) for _ in range(rounds))
         return figures
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
 
 
 def round_trips() -> list[Row]:
