@@ -130,7 +130,7 @@ TEST_CASE("the sampled time on a core agrees with the thread's CPU clock") {
         const auto sampled = static_cast<double>(running.count()) / static_cast<double>(all.count());
         const auto exact = model::cpu_share(worker).value();
         CAPTURE(sampled, exact);
-        CHECK(std::abs(sampled - exact) < 0.05);
+        CHECK(std::abs(sampled - exact) < 0.02);
     }
 }
 

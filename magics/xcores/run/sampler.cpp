@@ -2,6 +2,7 @@
 #include <xcores/run/sampler.hpp>
 
 #include <algorithm>
+#include <utility>
 
 #include <sys/prctl.h>
 
@@ -13,38 +14,50 @@ namespace xcores::run {
 using model::gil_state;
 using model::thread_state;
 
-bool judge::on_core(nanoseconds progress, nanoseconds elapsed) noexcept {
-    // A thread that has only just become runnable made little progress, yet it is on a core if it made any.
-    const bool on = credit_ >= elapsed / 2 || (!was_runnable_ && progress > nanoseconds{0});
-    if (on)
-        credit_ -= elapsed;
-    credit_ = std::clamp(credit_, -elapsed, elapsed);
-    return on;
+judge::piece judge::see(probe& what, const probe::reading& now, nanoseconds progress) noexcept {
+    const bool surely_runs = now.gil == gil_state::held && progress > nanoseconds{0};
+    const auto situation = surely_runs ? thread_state::waiting_core : what.situation();
+    return {{}, situation == thread_state::waiting_core ? thread_state::running : situation, now.gil, now.core};
 }
 
-judge::verdict judge::operator()(probe& what, nanoseconds elapsed) noexcept {
-    const auto now = what.read();
-    verdict result{thread_state::unknown, now.gil, now.core, {}};
-    const bool known = now.cpu >= nanoseconds{0} && cpu_ >= nanoseconds{0};
-    const auto progress = known ? now.cpu - cpu_ : nanoseconds{0};
-    cpu_ = now.cpu;
-    if (!known)
-        return result;
-    credit_ += progress;
-    result.progress = std::min(progress, elapsed);
-    const bool holds = now.gil == gil_state::held;
-    if (!holds || progress == nanoseconds{0}) {
-        const auto situation = what.situation();
-        if (situation != thread_state::waiting_core) { // it is off core of its own will, or nothing is known
-            result.state = situation;
-            credit_ = std::clamp(credit_, -elapsed, elapsed);
-            was_runnable_ = false;
-            return result;
-        }
+judge::verdict judge::operator()(probe& what, nanoseconds elapsed, bool late) noexcept {
+    const auto of_length = [](piece one, nanoseconds length) {
+        one.length = length;
+        return one;
+    };
+    const auto reading = what.read();
+    if (reading.cpu < nanoseconds{0}) {
+        cpu_ = reading.cpu;
+        before_ = {elapsed, thread_state::unknown, reading.gil, reading.core};
+        return {{}, before_};
     }
-    result.state = on_core(progress, elapsed) ? thread_state::running : thread_state::waiting_core;
-    was_runnable_ = true;
-    return result;
+    const auto progress = cpu_ < nanoseconds{0} ? nanoseconds{0} : reading.cpu - cpu_;
+    cpu_ = reading.cpu;
+    const auto before = std::exchange(before_, see(what, reading, progress));
+    auto now = before_;
+    const bool runnable = now.state == thread_state::running;
+    const bool was_runnable = before.state == thread_state::running;
+    if (late) {
+        const auto ran = std::min(progress, elapsed);
+        const auto rest = runnable ? thread_state::waiting_core : now.state;
+        return {{ran, thread_state::running, gil_state::unknown, -1}, {elapsed - ran, rest, gil_state::unknown, -1}};
+    }
+    owed_ += progress;
+    if (runnable && (was_runnable || before.state == thread_state::unknown)) {
+        if (owed_ < elapsed / 2)
+            now.state = thread_state::waiting_core;
+        else
+            owed_ -= elapsed;
+        return {{}, of_length(now, elapsed)};
+    }
+    if (!runnable && !was_runnable && owed_ < elapsed / 2)
+        return {{}, of_length(now, elapsed)};
+    const auto ran = std::clamp(owed_, nanoseconds{0}, elapsed);
+    owed_ -= ran;
+    if (runnable)
+        return {of_length(before, elapsed - ran), of_length(now, ran)};
+    const auto running = was_runnable ? before : piece{{}, thread_state::running, gil_state::unknown, now.core};
+    return {of_length(running, ran), of_length(now, elapsed - ran)};
 }
 
 sampler::sampler(nanoseconds period, std::function<void()> before_each_look)
@@ -115,23 +128,6 @@ void sampler::keep_within_budget(nanoseconds time) noexcept {
     budget_checked_cost_ = record_.cost;
 }
 
-void sampler::write(entry& one, const judge::verdict& seen, nanoseconds time) const noexcept {
-    const auto elapsed = time - one.last;
-    const bool late = elapsed > 3 * period_;
-    if (!late || seen.state == thread_state::unknown) {
-        one.log->append(one.last, time, seen.state, seen.gil, seen.core);
-        return;
-    }
-    // Nobody looked for a while: of that time only the sum on a core is known, neither when it was nor who held the
-    // GIL.
-    const auto until = one.last + seen.progress;
-    if (until > one.last)
-        one.log->append(one.last, until, thread_state::running, gil_state::unknown, -1);
-    const auto rest = seen.state == thread_state::running ? thread_state::waiting_core : seen.state;
-    if (time > until)
-        one.log->append(until, time, rest, gil_state::unknown, -1);
-}
-
 void sampler::look(nanoseconds time) noexcept {
     if (before_each_look_)
         before_each_look_();
@@ -139,8 +135,12 @@ void sampler::look(nanoseconds time) noexcept {
         const auto elapsed = time - one.last;
         if (elapsed <= nanoseconds{0})
             continue;
-        write(one, one.judgement(*one.what, elapsed), time);
-        one.last = time;
+        const auto seen = one.judgement(*one.what, elapsed, elapsed > 3 * period_);
+        for (const auto& piece : {seen.first, seen.second}) {
+            const auto start = std::exchange(one.last, one.last + piece.length);
+            if (piece.length > nanoseconds{0})
+                one.log->append(start, one.last, piece.state, piece.gil, piece.core);
+        }
     }
 }
 

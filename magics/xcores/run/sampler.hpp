@@ -13,24 +13,34 @@
 
 namespace xcores::run {
 
-/// What one sample says, from a reading and the progress since the last one. Pure, so that it can be tested by itself.
+/// What one look tells of the time since the last one. Pure, so that it can be tested by itself.
+///
+/// A look sees a moment: what the thread is doing, who holds the GIL. The CPU clock tells how long it ran since the
+/// last one. Where it began or ceased to run in between, the time is cut in two accordingly, so that what is shown as
+/// running adds up to the CPU clock.
 class judge {
 public:
-    struct verdict {
+    struct piece {
+        nanoseconds length{};
         model::thread_state state = model::thread_state::unknown;
         model::gil_state gil = model::gil_state::unknown;
         int core = -1;
-        nanoseconds progress{}; ///< CPU time since the last call
+        bool operator==(const piece&) const = default;
     };
-    /// `elapsed`: since the last call. The first call only takes bearings and says unknown.
-    verdict operator()(probe&, nanoseconds elapsed) noexcept;
+    struct verdict {
+        piece first; ///< may have no length
+        piece second;
+    };
+    /// `elapsed`: since the last call. The first call only takes bearings. `late`: nobody looked for so long that of
+    /// the time in between only the sum on a core is known, neither when that was nor who held the GIL.
+    verdict operator()(probe&, nanoseconds elapsed, bool late = false) noexcept;
 
 private:
-    bool on_core(nanoseconds progress, nanoseconds elapsed) noexcept;
+    static piece see(probe&, const probe::reading&, nanoseconds progress) noexcept;
 
     nanoseconds cpu_{-1};
-    nanoseconds credit_{}; ///< CPU time seen and not yet shown: keeps the sum of samples true to the CPU clock
-    bool was_runnable_ = false;
+    nanoseconds owed_{}; ///< CPU time seen and not yet shown
+    piece before_;       ///< what the last look saw; "running" means runnable
 };
 
 /// Looks at the registered workers at a steady rate, on a thread of its own, and writes what it sees into their logs.
@@ -61,7 +71,6 @@ private:
     };
     void loop() noexcept;
     void keep_within_budget(nanoseconds time) noexcept;
-    void write(entry&, const judge::verdict&, nanoseconds time) const noexcept;
     void look(nanoseconds time) noexcept;
 
     nanoseconds period_;

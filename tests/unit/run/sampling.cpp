@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 using model::gil_state;
 using model::nanoseconds;
 using model::thread_state;
+using piece = run::judge::piece;
 
 namespace {
 
@@ -44,56 +45,85 @@ struct script {
 
 TEST_CASE("a thread that used its whole tick runs") {
     script one;
-    CHECK(one.tick(1ms, gil_state::held, thread_state::waiting_core).state == thread_state::running);
-    CHECK(one.tick(1ms, gil_state::not_held, thread_state::waiting_core).state == thread_state::running);
+    one.tick(1ms, gil_state::held, thread_state::waiting_core);
+    CHECK(one.tick(1ms, gil_state::held, thread_state::waiting_core).second ==
+          piece{1ms, thread_state::running, gil_state::held, 0});
+    CHECK(one.tick(1ms, gil_state::not_held, thread_state::waiting_core).second ==
+          piece{1ms, thread_state::running, gil_state::not_held, 0});
 }
 
 TEST_CASE("a runnable thread without progress waits for a core, also when it holds the GIL") {
     script one;
     one.tick(1ms, gil_state::held, thread_state::waiting_core);
-    const auto seen = one.tick(0ms, gil_state::held, thread_state::waiting_core);
-    CHECK(seen.state == thread_state::waiting_core);
-    CHECK(seen.gil == gil_state::held);
+    CHECK(one.tick(0ms, gil_state::held, thread_state::waiting_core).second ==
+          piece{1ms, thread_state::waiting_core, gil_state::held, 0});
 }
 
-TEST_CASE("a thread off core of its own will is what its system call says, whatever it did earlier in the tick") {
+TEST_CASE("a thread that ceased to run between two looks ran first, and then was what its system call says") {
     script one;
-    CHECK(one.tick(900us, gil_state::not_held, thread_state::waiting_gil).state == thread_state::waiting_gil);
-    CHECK(one.tick(0us, gil_state::not_held, thread_state::blocked).state == thread_state::blocked);
+    one.tick(1ms, gil_state::held, thread_state::waiting_core);
+    const auto handed_over = one.tick(900us, gil_state::not_held, thread_state::waiting_gil);
+    CHECK(handed_over.first == piece{900us, thread_state::running, gil_state::held, 0});
+    CHECK(handed_over.second == piece{100us, thread_state::waiting_gil, gil_state::not_held, 0});
+    const auto slept = one.tick(0us, gil_state::not_held, thread_state::blocked);
+    CHECK(slept.first.length == 0us);
+    CHECK(slept.second == piece{1ms, thread_state::blocked, gil_state::not_held, 0});
 }
 
-TEST_CASE("a thread that has only just got the GIL runs") {
+TEST_CASE("a thread that has only just got the GIL waited first, and then ran") {
     script one;
     one.tick(0us, gil_state::not_held, thread_state::waiting_gil);
-    CHECK(one.tick(100us, gil_state::held, thread_state::waiting_core).state == thread_state::running);
+    const auto seen = one.tick(100us, gil_state::held, thread_state::waiting_core);
+    CHECK(seen.first == piece{900us, thread_state::waiting_gil, gil_state::not_held, 0});
+    CHECK(seen.second == piece{100us, thread_state::running, gil_state::held, 0});
+}
+
+TEST_CASE("short runs between looks are gathered until they fill half a tick") {
+    script one;
+    one.tick(0us, gil_state::not_held, thread_state::blocked);
+    for (int tick = 0; tick < 2; ++tick)
+        CHECK(one.tick(200us, gil_state::not_held, thread_state::blocked).second ==
+              piece{1ms, thread_state::blocked, gil_state::not_held, 0});
+    const auto shown = one.tick(200us, gil_state::not_held, thread_state::blocked);
+    CHECK(shown.first == piece{600us, thread_state::running, gil_state::unknown, 0});
+    CHECK(shown.second == piece{400us, thread_state::blocked, gil_state::not_held, 0});
 }
 
 TEST_CASE("an unknown CPU clock makes the state unknown, not idle") {
     script one(-1ns);
     one.probe.next.cpu = -1ns;
-    CHECK(one.judge(one.probe, 1ms).state == thread_state::unknown);
+    CHECK(one.judge(one.probe, 1ms).second == piece{1ms, thread_state::unknown, gil_state::not_held, 0});
 }
 
-TEST_CASE("over time the ticks shown as running add up to the CPU time") {
+TEST_CASE("over time what is shown as running adds up to the CPU time, whatever the thread does in between") {
     script one;
     std::mt19937 random(1);
     std::uniform_int_distribution<int> share(0, 1000);
+    std::uniform_int_distribution<int> any(0, 2);
+    constexpr thread_state situations[]{thread_state::waiting_core, thread_state::waiting_gil, thread_state::blocked};
     nanoseconds used{};
-    int running = 0;
+    nanoseconds running{};
     for (int tick = 0; tick < 1000; ++tick) {
         const std::chrono::microseconds progress{share(random)};
+        const auto why = situations[any(random)];
+        const auto gil = why == thread_state::waiting_core ? gil_state::held : gil_state::not_held;
         used += progress;
-        running += one.tick(progress, gil_state::held, thread_state::waiting_core).state == thread_state::running;
+        const auto seen = one.tick(progress, gil, why);
+        REQUIRE(seen.first.length + seen.second.length == 1ms);
+        for (const auto& each : {seen.first, seen.second})
+            running += each.state == thread_state::running ? each.length : 0ns;
     }
-    CHECK(std::abs(running - used / 1ms) <= 2);
+    CHECK(std::abs((running - used).count()) <= std::chrono::nanoseconds{1ms}.count());
 }
 
-TEST_CASE("a late look at a thread that ran a little does not claim that it ran all the time") {
+TEST_CASE("a late look at a thread that ran a little tells the sum, and neither when nor who held the GIL") {
     script one;
     one.tick(0us, gil_state::not_held, thread_state::waiting_gil);
     one.probe.next.cpu += 2ms;
     one.probe.next.gil = gil_state::held;
-    CHECK(one.judge(one.probe, 40ms).progress == 2ms);
+    const auto seen = one.judge(one.probe, 40ms, true);
+    CHECK(seen.first == piece{2ms, thread_state::running, gil_state::unknown, -1});
+    CHECK(seen.second == piece{38ms, thread_state::waiting_core, gil_state::unknown, -1});
 }
 
 TEST_CASE("equal samples join into one span") {
