@@ -6,7 +6,10 @@
 #include "python_json.hpp"
 #include "user_code.hpp"
 
+#include <mutex>
 #include <pybind11/embed.h>
+#include <shared_mutex>
+#include <xcores/display_channel.hpp>
 
 namespace xcores::kernel {
 
@@ -14,7 +17,8 @@ namespace py = pybind11;
 
 namespace {
 
-bridge_target* connected = nullptr; // guarded by the GIL
+bridge_target* connected = nullptr; // written under both, read under one of them: the GIL and
+std::shared_mutex connection;
 
 void publish(std::string const& type, py::object const& content, py::object const& metadata, py::object const& buffers,
              request_ptr parent) {
@@ -48,9 +52,29 @@ void stop() {
     }
 }
 
+py::object make_display_channel(request_ptr const& parent) {
+    if (!parent) {
+        return py::none();
+    }
+    auto channel = std::make_unique<display_channel>([parent](bool update, nlohmann::json content) {
+        std::shared_lock const lock(connection);
+        if (connected != nullptr) {
+            connected->publish(update ? "update_display_data" : "display_data", parent, std::move(content),
+                               nlohmann::json::object(), {});
+        }
+    });
+    auto const destroy = [](PyObject* capsule) {
+        delete static_cast<display_channel*>(PyCapsule_GetPointer(capsule, display_channel_name));
+    };
+    py::capsule made(channel.get(), display_channel_name, destroy);
+    channel.release();
+    return made;
+}
+
 } // namespace
 
 void connect_bridge(bridge_target* target) {
+    std::unique_lock const lock(connection); // whoever publishes just now needs no GIL to end
     connected = target;
 }
 
@@ -64,6 +88,7 @@ PYBIND11_EMBEDDED_MODULE(xcores_bridge, module) {
         .def_property_readonly("metadata", [](request const& self) { return to_python(self.metadata); });
     module.def("publish", &publish, py::arg("type"), py::arg("content"), py::arg("metadata") = py::none(),
                py::arg("buffers") = py::none(), py::arg("request") = nullptr);
+    module.def("display_channel", &make_display_channel);
     module.def("write", &write_text);
     module.def("flush", &flush);
     module.def("ask", &ask);

@@ -11,7 +11,7 @@ namespace xcores::kernel {
 /// What the kernel's Python half (kernel/python) can ask of its C++ half, through the built-in module `xcores_bridge`.
 ///
 /// - Thread: any, except ask(): the main thread.
-/// - GIL: held.
+/// - GIL: held, except that publish() under a given request needs none.
 class bridge_target {
 public:
     virtual ~bridge_target() = default;
@@ -27,7 +27,7 @@ public:
     virtual void stop() = 0;
 };
 
-/// Whom the module calls; null: nobody, and its functions do nothing. Python threads outlive the kernel's other parts.
+/// Whom the module calls (GIL: held); null: nobody, and its functions do nothing. Python threads outlive the kernel's other parts.
 void connect_bridge(bridge_target* target);
 
 } // namespace xcores::kernel

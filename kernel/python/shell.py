@@ -151,6 +151,7 @@ def connect_displays(shell):
 
     shell.display_pub.publish_display_data = publish
     shell.display_pub.clear_output = clear_output
+    shell.display_pub.make_channel = lambda: xcores_bridge.display_channel(current_request())
     shell.displayhook.publish_execution_result = publish_result
 
 

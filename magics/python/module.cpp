@@ -25,6 +25,7 @@
 #include "compare_bindings.hpp"
 #include "conversions.hpp"
 #include "item_bindings.hpp"
+#include "live_view.hpp"
 #include "recorder_bindings.hpp"
 
 namespace xcores::python {
@@ -264,6 +265,7 @@ PYBIND11_MODULE(_engine, module, pybind11::mod_gil_not_used()) {
                  return report_view{report.wall ? self.report() : std::move(report)};
              })
         .def("reply", &reply_of, py::arg("worker"), "What a worker sent back: (data, buffers), or None.");
+    define_live_view(module);
     module.def("usable_cores", &os::usable_cores, "The cores this process may run on.");
     module.def("configure", &configure, py::arg("worker_source"));
     module.def("start", &start, py::arg("kind"), py::arg("inputs"), py::kw_only(), py::arg("timeout") = py::none(),

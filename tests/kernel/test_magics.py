@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The magics in the kernel, over the protocol: stopping, failing, flooding, lasting."""
 
+import os
 import random
 import re
 
@@ -198,3 +199,19 @@ def test_an_error_in_any_cell_is_an_error_of_the_cell(notebook):
     assert len(cell.contents("error")) == 1 and "MainThread" in table(cell)
     assert notebook.run("%%cores --what\nnever = 1").status == "error"
     assert notebook.run("'never' in globals()").result == "False"
+
+
+@pytest.mark.parametrize("magic", ["%%threads 1", "%%subinterp 1", "%%cores"])
+def test_the_live_view_goes_on_while_code_in_c_keeps_the_gil(notebook, tmp_path, magic):
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    read_with_the_gil = f"import ctypes, os\nlibc = ctypes.PyDLL(None)\nlibc.read(libc.open({bytes(gate)!r}, os.O_RDONLY), ctypes.create_string_buffer(1), 1)"
+    cell = notebook.start(f"{magic}\n{read_with_the_gil}")
+    try:
+        cell.wait_for(lambda: len(cell.contents("update_display_data")) >= 3)
+    finally:
+        gate.write_text("x")
+    cell.wait()
+    views = cell.contents("display_data")[:1] + cell.contents("update_display_data")
+    assert len({content["transient"]["display_id"] for content in views}) == 1
+    assert "running" in views[2]["data"]["text/plain"] and "<table" in views[-1]["data"]["text/html"]

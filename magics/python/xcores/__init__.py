@@ -76,7 +76,7 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
     comparing.register(shell)
     output.install()
     # The first picture of a process has to find the fonts: better now than under the first cell.
-    threading.Thread(target=_engine.warm_fonts, daemon=True).start()
+    threading.Thread(target=_engine.warm_fonts, name="xcores fonts", daemon=True).start()
 
 
 def unload_ipython_extension(shell: "InteractiveShell") -> None:

@@ -38,7 +38,7 @@ class Cores:
         self._shell = shell
         self._cells = 0
         self._recording: Recording | None = None
-        self._show = Show.TABLE_AND_PICTURE
+        self._view: View
         self._transform = self._make_transform()
         self.magic = self._make_magic()
 
@@ -119,10 +119,11 @@ class Cores:
         if self._recording is not None:
             return
         options = self._options(line)
-        self._show = Show.TABLE if options.no_plot else Show.TABLE_AND_PICTURE
         recording = Recording(options.sample)
         recording.__enter__()
         self._recording = recording
+        self._view = View(self._shell, Show.TABLE if options.no_plot else Show.TABLE_AND_PICTURE)
+        recording.show_in(self._view)
 
     def _after_cell(self, result: Any) -> None:
         self._cells = max(0, self._cells - 1)
@@ -131,7 +132,7 @@ class Cores:
             return
         recording.__exit__(None, None, None)
         if result is None or result.error_before_exec is None:
-            View(self._shell, self._show).finish(recording.report)
+            self._view.finish(recording.report)
 
 
 def register(shell: "InteractiveShell") -> None:

@@ -2,17 +2,14 @@
 """What stands under the cell: while it runs a live view, at its end the table in the same place, then the picture."""
 
 import enum
-import time
+import math
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from xcores import _engine
+
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
-
-_FIRST_SECONDS = 0.15
-"""A run that is over by then needs no live view."""
-_PERIOD_SECONDS = 0.25
-_LONGEST_PERIOD_SECONDS = 5.0
 
 
 class Show(enum.Enum):
@@ -38,32 +35,37 @@ class View:
         self._is_live = show is not Show.NOTHING and not self._is_terminal and not keeps_everything
         self._identity = {"display_id": f"xcores-{uuid.uuid4().hex}"}
         self._shown = False
+        self._schedule = _engine.LiveSchedule(patient)
         self._patient = patient
-        self._start = time.monotonic()
-        self._next = time.monotonic() + _FIRST_SECONDS
+        self._live: Any = None
+
+    def watch(self, run: Any) -> None:
+        """From now on this is what goes on. Our own kernel shows it without the GIL, which the cell may keep for long;
+        elsewhere it is shown by `refresh`."""
+        make_channel = getattr(self._publisher, "make_channel", None)
+        if self._live is None and self._is_live and make_channel is not None:
+            channel = make_channel()
+            self._live = channel and _engine.LiveView(channel, self._identity["display_id"], self._patient)
+        if self._live is not None:
+            self._live.watch(run)
 
     def refresh(self, run: Any) -> None:
         """Show the state of the run, if it is time to."""
-        now = time.monotonic()
-        if not self._is_live or now < self._next:
+        if self._live is not None or self.seconds_to_next() > 0:
             return
         report = run.report()
         self._publish({"text/html": report.live_html(), "text/plain": report.live_text()})
-        # Measured from the end: a slow display must not eat the cores of the workers.
-        self._next = time.monotonic() + self._period()
-
-    def _period(self) -> float:
-        if not self._patient:
-            return _PERIOD_SECONDS
-        return min(max(_PERIOD_SECONDS, (time.monotonic() - self._start) / 50), _LONGEST_PERIOD_SECONDS)
+        self._schedule.shown()
 
     def seconds_to_next(self) -> float:
-        return max(0.0, self._next - time.monotonic()) if self._is_live else _PERIOD_SECONDS
+        return self._schedule.seconds_to_next() if self._is_live and self._live is None else math.inf
 
     def finish(self, report: Any) -> None:
         """Replace the live view by what stays in the notebook."""
         if self._show is Show.NOTHING:
             return
+        if self._live is not None:
+            self._shown = self._live.stop()
         if self._is_terminal:
             self._publisher.publish({"text/plain": report.text()}, {})
             return

@@ -7,7 +7,7 @@ from typing import Any
 
 from xcores import _engine
 
-_NOTEBOOK_THREADS = ("IPythonHistorySavingThread", "IOPub", "Heartbeat", "Control")
+_NOTEBOOK_THREADS = ("xcores fonts", "IPythonHistorySavingThread", "IOPub", "Heartbeat", "Control")
 """They serve IPython and its kernels, not the code that is looked at."""
 
 
@@ -31,16 +31,24 @@ class Recording:
             raise RuntimeError("a recording is made once: call xcores.record() again")
         self._engine = _engine.Recorder(self._sample_hz)
         _notice(self._names)
+        self._introduce()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         _ignore(self._names)
+        self._introduce()
+        self.report = self._engine.stop()
+        _remember(self.report)
+
+    def _introduce(self) -> None:
         threads = [thread for thread in threading.enumerate() if thread.native_id is not None]
         self._names.update((thread.native_id, thread.name) for thread in threads)
         hidden = {number for number, name in self._names.items() if name in _NOTEBOOK_THREADS}
-        main = threading.main_thread().native_id
-        self.report = self._engine.stop(self._names, hidden, main)
-        _remember(self.report)
+        self._engine.introduce(self._names, hidden, threading.main_thread().native_id)
+
+    def show_in(self, view: Any) -> None:
+        """Have the view show what goes on from now on."""
+        view.watch(self._engine)
 
     def __str__(self) -> str:
         return repr(self) if self.report is None else self.report.text()

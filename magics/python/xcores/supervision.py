@@ -69,6 +69,7 @@ class Supervision:
                 fresh=options.fresh and self.report is None, items=self._mapping and self._mapping.queue)
         except (RuntimeError, ValueError) as error:
             raise usage_error(f"%%{options.kind} could not start {options.workers} workers: {error}") from None
+        self._view.watch(self._run)
 
     def stop(self, reason: str) -> None:
         """Have the workers stop."""

@@ -175,7 +175,7 @@ private:
             return known->second;
         const std::string name = os::task_probe::of_thread(id).command();
         const bool ours = name == "xcores sampler" || name == "xcores recorder" || name == "xcores server" ||
-                          name.starts_with("ZMQbg/");
+                          name == "xcores view" || name == "xcores fonts" || name.starts_with("ZMQbg/");
         if (!name.empty())
             ours_[id] = ours;
         return ours;

@@ -23,7 +23,8 @@ using model::nanoseconds;
 constexpr nanoseconds recent = std::chrono::seconds{1};
 constexpr std::size_t bar_columns = 40;
 constexpr std::size_t most_workers = 32;
-constexpr std::size_t name_width = 11;
+constexpr std::size_t least_name_width = 11;
+constexpr std::size_t most_name_width = 25;
 constexpr std::size_t phase_width = 24;
 
 /// Colours that can be read on white and on black.
@@ -63,6 +64,13 @@ std::string head_of(const model::report& from) {
     const std::string progress = model::progress_text(from);
     return "%%" + std::string(model::name_of(from.kind)) + " " + std::to_string(from.workers.size()) + "   " +
            model::duration(from.elapsed) + (progress.empty() ? "" : "   " + progress);
+}
+
+std::size_t name_width_of(const model::report& from) {
+    std::size_t width = least_name_width;
+    for (std::size_t i = 0; i < from.workers.size() && i < most_workers; ++i)
+        width = std::max(width, width_of(label_of(from.workers[i])) + 1);
+    return std::min(width, most_name_width);
 }
 
 std::string padded(const std::string& text, std::size_t width) {
@@ -126,21 +134,23 @@ std::string phase_of(const model::report& from, const model::worker_record& work
 }
 
 std::string live_html(const model::report& from) {
+    const std::size_t names = name_width_of(from);
     std::string result = "<pre>" + escaped(head_of(from)) + "\n";
     for (std::size_t i = 0; i < from.workers.size() && i < most_workers; ++i) {
         const lane one = lane_of(from, from.workers[i]);
-        result += escaped(padded(shortened(one.name, name_width - 1), name_width)) +
-                  escaped(padded(one.phase, phase_width)) + coloured(one.bar) + "  " + one.share + "\n";
+        result += escaped(padded(shortened(one.name, names - 1), names)) + escaped(padded(one.phase, phase_width)) +
+                  coloured(one.bar) + "  " + one.share + "\n";
     }
     return result + more_than_shown(from) + key_of(from) + "</pre>\n";
 }
 
 std::string live_text(const model::report& from) {
+    const std::size_t names = name_width_of(from);
     std::string result = head_of(from) + "\n";
     for (std::size_t i = 0; i < from.workers.size() && i < most_workers; ++i) {
         const lane one = lane_of(from, from.workers[i]);
-        result += padded(shortened(one.name, name_width - 1), name_width) + padded(one.phase, phase_width) +
-                  plain(one.bar) + "  " + one.share + "\n";
+        result += padded(shortened(one.name, names - 1), names) + padded(one.phase, phase_width) + plain(one.bar) +
+                  "  " + one.share + "\n";
     }
     return result + more_than_shown(from) + key_of(from);
 }

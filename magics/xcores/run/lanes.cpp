@@ -158,4 +158,13 @@ model::report report_of(recording from, const cast& known, model::environment_re
     return result;
 }
 
+model::report report_so_far(recording from, const cast& known, model::environment_record environment) {
+    auto result = report_of(std::move(from), known, std::move(environment));
+    result.wall.reset();
+    for (auto& lane : result.workers)
+        if (lane.run->end >= result.elapsed)
+            lane.how.kind = model::outcome_kind::pending;
+    return result;
+}
+
 } // namespace xcores::run

@@ -21,4 +21,7 @@ struct cast {
 /// the one whose GIL it held longest. Pure.
 model::report report_of(recording, const cast&, model::environment_record);
 
+/// The same while the recording goes on.
+model::report report_so_far(recording, const cast&, model::environment_record);
+
 } // namespace xcores::run

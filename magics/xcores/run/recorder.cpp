@@ -118,17 +118,39 @@ void recorder::begin(const subject& what, nanoseconds time) {
     sampler_.add(*kept.by, log_in(kept.log));
 }
 
+trace recorder::seen_of(watch& one, nanoseconds time, std::size_t most_spans) const {
+    trace made = one.what;
+    made.seen.end = time;
+    made.cpu = std::max(nanoseconds{0}, one.by->cpu() - one.cpu_before);
+    made.spans = log_in(one.log).spans(start_, most_spans);
+    return made;
+}
+
 void recorder::end(watch& one, nanoseconds time) {
     sampler_.remove(*one.by);
-    one.what.seen.end = time;
-    one.what.cpu = std::max(nanoseconds{0}, one.by->cpu() - one.cpu_before);
+    one.what = seen_of(one, time, sample_log::capacity);
     if (const auto waited = one.by->queue_wait(); waited && one.queue_wait_before)
         one.what.queue_wait = *waited - *one.queue_wait_before;
     if (one.what.name.empty())
         one.what.name = one.by->name();
-    one.what.spans = log_in(one.log).spans(start_);
     drop_what_came_after(one.what);
     made_.traces.push_back(std::move(one.what));
+}
+
+recording recorder::so_far() {
+    constexpr nanoseconds recent = std::chrono::seconds{1};
+    constexpr std::size_t recent_spans = 200;
+    const std::lock_guard lock(mutex_);
+    recording made;
+    made.wall = os::now() - start_;
+    for (const trace& one : made_.traces)
+        if (one.seen.end > made.wall - recent)
+            made.traces.push_back(one);
+    for (auto& [what, one] : current_)
+        made.traces.push_back(seen_of(one, made.wall, recent_spans));
+    made.left_out = made_.left_out;
+    made.sampling = sampler_.record();
+    return made;
 }
 
 recording recorder::stop() {

@@ -38,7 +38,7 @@ struct recording {
 /// Watches what comes and goes, and hands it to a sampler. What lives shorter than the time between two lists (some
 /// milliseconds) may be missed.
 ///
-/// - Thread: any one at a time; it lists on a thread of its own.
+/// - Thread: any one at a time, so_far() beside it; it lists on a thread of its own.
 /// - GIL: takes none; stop() is called without any, because it waits.
 /// - Failure: the constructor throws std::system_error where there can be no thread.
 class recorder {
@@ -49,6 +49,9 @@ public:
     ~recorder();
     recorder(const recorder&) = delete;
     recorder& operator=(const recorder&) = delete;
+
+    /// What there is to see now: who is there, or was within the last second, with the latest spans.
+    recording so_far();
 
     /// Once.
     recording stop();
@@ -64,6 +67,7 @@ private:
     void loop() noexcept;
     void list(surroundings::care);
     void begin(const subject&, nanoseconds time);
+    trace seen_of(watch&, nanoseconds time, std::size_t most_spans) const;
     void end(watch&, nanoseconds time);
     void halt() noexcept;
 

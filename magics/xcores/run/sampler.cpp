@@ -42,22 +42,25 @@ judge::verdict judge::operator()(probe& what, nanoseconds elapsed, bool late) no
         const auto rest = runnable ? thread_state::waiting_core : now.state;
         return {{ran, thread_state::running, gil_state::unknown, -1}, {elapsed - ran, rest, gil_state::unknown, -1}};
     }
+    if (runnable != was_runnable && before.state != thread_state::unknown) {
+        const auto ran = std::min(progress, elapsed);
+        if (runnable)
+            return {of_length(before, elapsed - ran), of_length(now, ran)};
+        return {of_length(before, ran), of_length(now, elapsed - ran)};
+    }
     owed_ += progress;
-    if (runnable && (was_runnable || before.state == thread_state::unknown)) {
+    if (runnable) {
         if (owed_ < elapsed / 2)
             now.state = thread_state::waiting_core;
         else
             owed_ -= elapsed;
         return {{}, of_length(now, elapsed)};
     }
-    if (!runnable && !was_runnable && owed_ < elapsed / 2)
+    if (owed_ < elapsed / 2)
         return {{}, of_length(now, elapsed)};
-    const auto ran = std::clamp(owed_, nanoseconds{0}, elapsed);
+    const auto ran = std::min(owed_, elapsed);
     owed_ -= ran;
-    if (runnable)
-        return {of_length(before, elapsed - ran), of_length(now, ran)};
-    const auto running = was_runnable ? before : piece{{}, thread_state::running, gil_state::unknown, now.core};
-    return {of_length(running, ran), of_length(now, elapsed - ran)};
+    return {{ran, thread_state::running, gil_state::unknown, now.core}, of_length(now, elapsed - ran)};
 }
 
 sampler::sampler(nanoseconds period, std::function<void()> before_each_look)

@@ -39,7 +39,7 @@ private:
     static piece see(probe&, const probe::reading&, nanoseconds progress) noexcept;
 
     nanoseconds cpu_{-1};
-    nanoseconds owed_{}; ///< CPU time seen and not yet shown
+    nanoseconds owed_{}; ///< CPU time seen and not yet shown, where there was less of it than a tick or more
     piece before_;       ///< what the last look saw; "running" means runnable
 };
 

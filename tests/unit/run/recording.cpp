@@ -58,14 +58,17 @@ std::vector<std::string> names_in(const model::report& from) {
 /// Stands for a thread that runs all the time.
 class busy final : public run::watched {
 public:
-    reading read() noexcept override { return {cpu_ += 1ms, 0, gil_state::not_held}; }
+    reading read() noexcept override {
+        const auto before = cpu_ns_.fetch_add(1'000'000);
+        return {model::nanoseconds(before) + 1ms, 0, gil_state::not_held};
+    }
     thread_state situation() noexcept override { return thread_state::waiting_core; }
-    model::nanoseconds cpu() noexcept override { return cpu_; }
+    model::nanoseconds cpu() noexcept override { return model::nanoseconds(cpu_ns_.load()); }
     std::optional<model::nanoseconds> queue_wait() override { return 3ms; }
     std::string name() override { return "busy"; }
 
 private:
-    model::nanoseconds cpu_{1s};
+    std::atomic<std::int64_t> cpu_ns_ = std::chrono::nanoseconds(1s).count();
 };
 
 /// What is there is what the test says; it can wait until that has been listed.
@@ -195,6 +198,23 @@ TEST_CASE("the recorder keeps what ended, and knows what began before and after 
     CHECK(recording.traces[1].cpu >= 1s); // all it ever used
     CHECK(recording.traces[1].queue_wait == model::nanoseconds{3ms});
     CHECK(recording.traces[1].seen.end <= recording.wall);
+}
+
+TEST_CASE("what goes on can be looked at, and the recording goes on") {
+    auto made = std::make_unique<stage>();
+    auto& around = *made;
+    run::recorder recorder(std::move(made), 1ms);
+    const run::subject first{lane_kind::native_thread, main_thread, -1};
+    const run::subject second{lane_kind::native_thread, 7, -1};
+    around.set({first, second});
+    around.set({first});
+    const auto so_far = run::report_so_far(recorder.so_far(), {{}, {}, main_thread}, {});
+    CHECK_FALSE(so_far.wall.has_value());
+    REQUIRE(so_far.workers.size() == 2);
+    CHECK(so_far.workers[0].how.kind == model::outcome_kind::pending);
+    CHECK(so_far.workers[0].run->end == so_far.elapsed);
+    CHECK(so_far.workers[1].how.kind == model::outcome_kind::returned); // it has ended
+    CHECK(recorder.stop().wall > so_far.elapsed);
 }
 
 TEST_CASE("the recorder watches no more than it may and tells how many there were") {
