@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The Python face of the engine: `xcores._engine`. Converts values and lets the GIL go; decides nothing.
 #include <csignal>
+#include <thread>
 
 #include <dlfcn.h>
 #include <pybind11/pybind11.h>
@@ -14,6 +15,7 @@
 #include <xcores/model/summary.hpp>
 #include <xcores/os/clock.hpp>
 #include <xcores/os/machine.hpp>
+#include <xcores/os/thread_probe.hpp>
 #include <xcores/render/html_table.hpp>
 #include <xcores/render/live.hpp>
 #include <xcores/render/mime_bundle.hpp>
@@ -281,8 +283,12 @@ PYBIND11_MODULE(_engine, module, pybind11::mod_gil_not_used()) {
     module.def(
         "warm_fonts",
         [] {
-            const py::gil_scoped_release let_go;
-            render::warm_fonts();
+            std::thread warming([] {
+                os::block_signals_on_this_thread();
+                render::warm_fonts();
+            });
+            os::name_thread(warming, "xcores fonts");
+            warming.detach();
         },
-        "The first picture of a process takes longer: this is that time, spent beforehand.");
+        "The first picture of a process takes longer: this is that time, spent beforehand and on a thread of its own.");
 }

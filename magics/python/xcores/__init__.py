@@ -6,7 +6,6 @@ Programs have the same workers as `concurrent.futures` executors: `ThreadExecuto
 Importing this package alone needs neither IPython nor the engine.
 """
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
     comparing.register(shell)
     output.install()
     # The first picture of a process has to find the fonts: better now than under the first cell.
-    threading.Thread(target=_engine.warm_fonts, name="xcores fonts", daemon=True).start()
+    _engine.warm_fonts()
 
 
 def unload_ipython_extension(shell: "InteractiveShell") -> None:

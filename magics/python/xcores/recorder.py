@@ -7,7 +7,7 @@ from typing import Any
 
 from xcores import _engine
 
-_NOTEBOOK_THREADS = ("xcores fonts", "IPythonHistorySavingThread", "IOPub", "Heartbeat", "Control")
+_NOTEBOOK_THREADS = ("IPythonHistorySavingThread", "IOPub", "Heartbeat", "Control")
 """They serve IPython and its kernels, not the code that is looked at."""
 
 
