@@ -43,6 +43,7 @@ TEST_CASE("threads share one GIL: one holder at a time, and each waits about hal
     // A look takes microseconds, so that at most a sample or two can fall between two readings.
     CHECK(held_together(report.workers[0], report.workers[1]) <= std::chrono::milliseconds{5});
     double held = 0;
+    double queued = 0;
     for (const auto& worker : report.workers) {
         const auto times = model::times_of(worker);
         // Where other programs keep the sampler from looking, nothing is known, and nothing is said.
@@ -50,8 +51,10 @@ TEST_CASE("threads share one GIL: one holder at a time, and each waits about hal
         CHECK(static_cast<double>(times.waiting_gil.count()) > 0.3 * known);
         CHECK(static_cast<double>(times.waiting_gil.count()) < 0.7 * known);
         held += static_cast<double>(times.gil_held.count()) / known;
+        // A thread that is handed the GIL must first be on a core, which other programs may use.
+        queued += static_cast<double>(worker.queue_wait.value().count()) / known;
     }
-    CHECK(held > 0.8);
+    CHECK(held + queued > 0.8);
     CHECK(model::totals_of(report).cores_busy.value() < 1.2);
     CHECK(report.gils[0].handovers.value() > 20);
 }

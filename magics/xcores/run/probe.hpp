@@ -9,7 +9,7 @@ using std::chrono::nanoseconds;
 
 /// What the sampler asks about one worker's thread.
 ///
-/// - Thread: called on the sampler's thread only, while the worker runs.
+/// - Thread: one at a time, mostly the sampler's, between sampler::add() and sampler::remove().
 /// - GIL: never takes one.
 /// - Failure: says unknown; nothing throws, nothing allocates.
 class probe {

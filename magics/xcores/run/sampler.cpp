@@ -37,16 +37,22 @@ judge::verdict judge::operator()(probe& what, nanoseconds elapsed, bool late) no
     auto now = before_;
     const bool runnable = now.state == thread_state::running;
     const bool was_runnable = before.state == thread_state::running;
+    const auto ran = std::min(progress, elapsed);
     if (late) {
-        const auto ran = std::min(progress, elapsed);
         const auto rest = runnable ? thread_state::waiting_core : now.state;
         return {{ran, thread_state::running, gil_state::unknown, -1}, {elapsed - ran, rest, gil_state::unknown, -1}};
     }
-    if (runnable != was_runnable && before.state != thread_state::unknown) {
-        const auto ran = std::min(progress, elapsed);
-        if (runnable)
-            return {of_length(before, elapsed - ran), of_length(now, ran)};
+    // Where it ran at one of the two moments, or had the GIL at one of them, that is when it ran.
+    const bool got = now.gil == gil_state::held && before.gil != gil_state::held;
+    const bool gave = before.gil == gil_state::held && now.gil != gil_state::held;
+    if (was_runnable && (!runnable || gave)) {
+        now.state = runnable ? thread_state::waiting_core : now.state;
         return {of_length(before, ran), of_length(now, elapsed - ran)};
+    }
+    if (runnable && (was_runnable ? got : before.state != thread_state::unknown)) {
+        auto waited = before;
+        waited.state = was_runnable ? thread_state::waiting_core : before.state;
+        return {of_length(waited, elapsed - ran), of_length(now, ran)};
     }
     owed_ += progress;
     if (runnable) {
@@ -58,9 +64,9 @@ judge::verdict judge::operator()(probe& what, nanoseconds elapsed, bool late) no
     }
     if (owed_ < elapsed / 2)
         return {{}, of_length(now, elapsed)};
-    const auto ran = std::min(owed_, elapsed);
-    owed_ -= ran;
-    return {{ran, thread_state::running, gil_state::unknown, now.core}, of_length(now, elapsed - ran)};
+    const auto gathered = std::min(owed_, elapsed);
+    owed_ -= gathered;
+    return {{gathered, thread_state::running, gil_state::unknown, now.core}, of_length(now, elapsed - gathered)};
 }
 
 sampler::sampler(nanoseconds period, std::function<void()> before_each_look)
@@ -88,7 +94,11 @@ void sampler::add(probe& what, sample_log& log) {
 
 void sampler::remove(probe& what) noexcept {
     const std::lock_guard lock(mutex_);
-    std::erase_if(entries_, [&](const entry& one) { return one.what == &what; });
+    const auto found = std::ranges::find(entries_, &what, &entry::what);
+    if (found == entries_.end())
+        return;
+    look_at(*found, os::now());
+    entries_.erase(found);
 }
 
 model::sampling_record sampler::record() const {
@@ -134,16 +144,19 @@ void sampler::keep_within_budget(nanoseconds time) noexcept {
 void sampler::look(nanoseconds time) noexcept {
     if (before_each_look_)
         before_each_look_();
-    for (auto& one : entries_) {
-        const auto elapsed = time - one.last;
-        if (elapsed <= nanoseconds{0})
-            continue;
-        const auto seen = one.judgement(*one.what, elapsed, elapsed > 3 * period_);
-        for (const auto& piece : {seen.first, seen.second}) {
-            const auto start = std::exchange(one.last, one.last + piece.length);
-            if (piece.length > nanoseconds{0})
-                one.log->append(start, one.last, piece.state, piece.gil, piece.core);
-        }
+    for (auto& one : entries_)
+        look_at(one, time);
+}
+
+void sampler::look_at(entry& one, nanoseconds time) const noexcept {
+    const auto elapsed = time - one.last;
+    if (elapsed <= nanoseconds{0})
+        return;
+    const auto seen = one.judgement(*one.what, elapsed, elapsed > 3 * period_);
+    for (const auto& piece : {seen.first, seen.second}) {
+        const auto start = std::exchange(one.last, one.last + piece.length);
+        if (piece.length > nanoseconds{0})
+            one.log->append(start, one.last, piece.state, piece.gil, piece.core);
     }
 }
 

@@ -58,7 +58,7 @@ public:
 
     /// Thread: any.
     void add(probe&, sample_log&);
-    void remove(probe&) noexcept;
+    void remove(probe&) noexcept; ///< after a last look
 
     model::sampling_record record() const;
 
@@ -72,6 +72,7 @@ private:
     void loop() noexcept;
     void keep_within_budget(nanoseconds time) noexcept;
     void look(nanoseconds time) noexcept;
+    void look_at(entry&, nanoseconds time) const noexcept;
 
     nanoseconds period_;
     nanoseconds budget_checked_at_{};

@@ -48,6 +48,7 @@ TEST_CASE("a thread that used its whole tick runs") {
     one.tick(1ms, gil_state::held, thread_state::waiting_core);
     CHECK(one.tick(1ms, gil_state::held, thread_state::waiting_core).second ==
           piece{1ms, thread_state::running, gil_state::held, 0});
+    one.tick(1ms, gil_state::not_held, thread_state::waiting_core);
     CHECK(one.tick(1ms, gil_state::not_held, thread_state::waiting_core).second ==
           piece{1ms, thread_state::running, gil_state::not_held, 0});
 }
@@ -68,6 +69,14 @@ TEST_CASE("a thread that ceased to run between two looks ran first, and then was
     const auto slept = one.tick(0us, gil_state::not_held, thread_state::blocked);
     CHECK(slept.first.length == 0us);
     CHECK(slept.second == piece{1ms, thread_state::blocked, gil_state::not_held, 0});
+}
+
+TEST_CASE("a thread that gave its GIL away between two looks had it while it ran") {
+    script one;
+    one.tick(1ms, gil_state::held, thread_state::waiting_core);
+    const auto seen = one.tick(700us, gil_state::not_held, thread_state::waiting_core);
+    CHECK(seen.first == piece{700us, thread_state::running, gil_state::held, 0});
+    CHECK(seen.second == piece{300us, thread_state::waiting_core, gil_state::not_held, 0});
 }
 
 TEST_CASE("a thread that has only just got the GIL waited first, and then ran") {
