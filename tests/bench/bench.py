@@ -13,12 +13,13 @@ import platform
 import sys
 
 import cell
+import data
 import instrument
 import kernel
 import mapping
 from rows import Row
 
-BENCHMARKS = {"cpu": cell.cpu_bound, "instrument": instrument.instrument, "kernel": kernel.round_trips, "map": mapping.mapped}
+BENCHMARKS = {"cpu": cell.cpu_bound, "data": data.data, "instrument": instrument.instrument, "kernel": kernel.round_trips, "map": mapping.mapped}
 
 
 def environment() -> dict[str, object]:

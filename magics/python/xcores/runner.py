@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xcores import _engine, _items, _namespace, _transfer, _worker, jobs, output
+from xcores import _engine, _items, _namespace, _shared, _transfer, _worker, jobs, output
 from xcores._transfer import type_name
 from xcores.capture import PREDEFINED, Capture, Notebook, Unsendable, shared_values, worker_input
 from xcores.cell import Cell, read_cell
@@ -110,14 +110,14 @@ def _input(options: Options, cell: Cell, notebook: Notebook,
 @functools.cache
 def _configure() -> None:
     _engine.configure(worker_source())
-    atexit.register(_engine.shutdown)
+    atexit.register(_engine.leave)
     atexit.register(jobs.stop_all)
 
 
 def worker_source() -> str:
     """The source of the worker's module, as text that is quick to compile: each new interpreter has to."""
     lines = ["import marshal"]
-    for module in (_transfer, _namespace, _items, _worker):
+    for module in (_shared, _transfer, _namespace, _items, _worker):
         path = Path(str(module.__file__))
         code = compile(path.read_text(encoding="utf-8"), f"<{module.__name__}>", "exec", dont_inherit=True, optimize=2)
         lines.append(f"exec(marshal.loads({marshal.dumps(code)!r}))")
@@ -163,7 +163,7 @@ def _shared_input(options: Options, cell: Cell, names: CellNames, notebook: Note
 def _sent_input(options: Options, cell: Cell, names: CellNames,
                 notebook: Notebook) -> tuple[tuple[bytes, list[Any]], SentItems]:
     try:
-        capture = Capture(names, notebook)
+        capture = Capture(names, notebook, options.kind)
     except Unsendable as error:
         raise usage_error(f"%%{options.kind} cannot send {error}.\nMake it inside the cell instead, or use %%threads, "
                           "whose workers share the notebook's objects.") from None
@@ -176,4 +176,4 @@ def _sent_input(options: Options, cell: Cell, names: CellNames,
         "keep": options.keep,
         "item": options.item,
     }
-    return worker_input(plan, capture), SentItems(notebook, capture.names)
+    return worker_input(plan, capture), SentItems(notebook, capture.names, options.kind)

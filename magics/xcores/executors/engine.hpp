@@ -10,7 +10,7 @@
 
 namespace xcores::executors {
 
-/// The pools of warm workers, one a kind, and the way to run a plan on them.
+/// The pools of warm workers, one for each kind and way to make them, and the way to run a plan on them.
 ///
 /// - Thread: any.
 /// - GIL: called without any.
@@ -30,7 +30,13 @@ public:
     model::environment_record& environment() noexcept { return environment_; }
 
 private:
-    std::array<std::shared_ptr<run::pool>, 3> pools_;
+    std::vector<std::shared_ptr<run::pool>> pools_of(model::worker_kind) const;
+    std::shared_ptr<run::pool> pool_for(const run::plan&) const;
+
+    std::shared_ptr<process_source> forkserver_;
+    std::shared_ptr<run::pool> threads_;
+    std::array<std::shared_ptr<run::pool>, 2> interpreters_; ///< by gil_choice
+    std::array<std::shared_ptr<run::pool>, 2> processes_;    ///< by start_method
     model::environment_record environment_;
 };
 
