@@ -3,6 +3,8 @@
 
 import json
 import os
+import select
+import subprocess
 import sys
 
 import pytest
@@ -76,3 +78,28 @@ def test_new_workers_import_modules_anew(cell, shell, tmp_path, monkeypatch) -> 
         module.write_text(f"answer = {answer}\n" + "#" * answer)
         assert cell("%%procs 2 --fresh --quiet -o seen\nimport edited\nedited.answer").error is None
         assert shell.user_ns["seen"] == [answer] * 2
+
+
+NOTEBOOK = """
+import os, sys, time
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_line_magic("load_ext", "xcores")
+shell.run_cell_magic("procs", "2 --quiet -o out --start {method}", "import os\\nos.getpid(), os.getppid()")
+print(*{{process for pair in shell.user_ns["out"] for process in pair}} - {{os.getpid()}}, flush=True)
+shell.run_cell_magic("procs", "2 --quiet --start {method}", {body!r})
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+@pytest.mark.parametrize("body", ["None", "while True: pass", "import time\ntime.sleep(3600)"])
+def test_no_process_outlives_a_killed_notebook(method, body) -> None:
+    program = [sys.executable, "-c", NOTEBOOK.format(method=method, body=body)]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as notebook:
+        handles = [os.pidfd_open(int(process)) for process in notebook.stdout.readline().split()]
+        assert len(handles) == (3 if method == "forkserver" else 2)
+        notebook.kill()
+    for handle in handles:
+        assert select.select([handle], [], [], 30)[0] == [handle]
+        os.close(handle)
