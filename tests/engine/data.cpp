@@ -61,6 +61,13 @@ std::ptrdiff_t files_in(const char* folder) {
     return std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator());
 }
 
+/// Other programs come and go there.
+std::ptrdiff_t shared_memory_with_our_name() {
+    return std::count_if(
+        std::filesystem::directory_iterator("/dev/shm"), std::filesystem::directory_iterator(),
+        [](const auto& file) { return file.path().filename().string().find("xcores") != std::string::npos; });
+}
+
 bool is_all(const run::buffer& buffer, int value) {
     return std::ranges::all_of(std::span(buffer.data, buffer.size),
                                [value](std::byte one) { return one == static_cast<std::byte>(value); });
@@ -146,12 +153,11 @@ TEST_CASE("nothing is left of many runs with data, failures and crashes") {
             finish(*start(executor, {"answer", "hard exit"}));
     };
     round();
-    const auto shared_memory = files_in("/dev/shm");
     const auto descriptors = files_in("/proc/self/fd");
     constexpr int rounds = 70;
     for (int i = 0; i < rounds; ++i)
         round();
-    CHECK(files_in("/dev/shm") == shared_memory);
+    CHECK(shared_memory_with_our_name() == 0);
     // A worker that is being replaced may still be closing its own.
     wait_for([descriptors] { return files_in("/proc/self/fd") <= descriptors; });
 }
@@ -169,7 +175,7 @@ TEST_CASE("pinned workers are seen on their own core only, and are free again in
     for (std::size_t i = 0; i < 3; ++i) {
         std::set<int> seen;
         for (const auto& span : report.workers[i].spans)
-            if (span.start >= report.workers[i].run->start && span.core >= 0)
+            if (span.end > report.workers[i].run->start && span.core >= 0)
                 seen.insert(span.core);
         CHECK(seen == std::set{pinned.pin_to[i % 2]});
     }

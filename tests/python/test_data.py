@@ -189,10 +189,10 @@ def test_nothing_is_left_of_large_data(sending_kind, cell, results) -> None:
 
     cell("data = bytes(2_000_000)")
     results(sending_kind, "data")
-    names, before = os.listdir("/dev/shm"), open_files()
+    before = open_files()
     for _ in range(20):
         results(sending_kind, "data")
-    assert os.listdir("/dev/shm") == names
+    assert not [name for name in os.listdir("/dev/shm") if "xcores" in name]  # other programs come and go there
     assert open_files() <= before + 2
 
 
