@@ -15,7 +15,10 @@ constexpr int worker_limit = 256;
 /// Failure: std::runtime_error before `configure()`.
 executors::engine& configured_engine();
 
-model::worker_kind kind_named(const std::string& name); ///< Failure: py::value_error
+// Failure: py::value_error
+model::worker_kind kind_named(const std::string& name);
+model::gil_choice gil_named(const std::string& name);
+model::start_method start_method_named(const std::string& name);
 
 std::chrono::nanoseconds seconds(double value);
 

@@ -228,6 +228,14 @@ void define_comparison(py::module_& module) {
     define_pairs(module);
 }
 
+namespace {
+
+std::optional<std::int64_t> bytes_of(const std::optional<model::traffic>& one) {
+    return one ? std::optional(one->copied + one->shared) : std::nullopt;
+}
+
+} // namespace
+
 py::list figures_of(const model::report& run) {
     py::list rows;
     for (const model::worker_record& worker : run.workers) {
@@ -243,6 +251,10 @@ py::list figures_of(const model::report& run) {
         row["cpu_s"] = seconds(worker.cpu);
         row["gil_wait_s"] = gil_wait(worker);
         row["memory_bytes"] = worker.memory_bytes;
+        row["proportional_bytes"] = worker.proportional_bytes;
+        row["unique_bytes"] = worker.unique_bytes;
+        row["bytes_in"] = bytes_of(worker.bytes_in);
+        row["bytes_out"] = bytes_of(worker.bytes_out);
         rows.append(row);
     }
     return rows;

@@ -27,7 +27,7 @@ using std::chrono::nanoseconds;
 
 /// Python functions that jobs need; set once by `xcores.executors`, and never let go.
 struct {
-    PyObject* dumped = nullptr;
+    PyObject* dumped = nullptr; ///< by the kind of worker
     PyObject* loaded = nullptr;
     PyObject* failure = nullptr;
     PyObject* cancelled = nullptr; ///< the class CancelledError
@@ -105,7 +105,7 @@ public:
         if (kind == model::worker_kind::threads)
             made->code.object = hold(owned(std::move(callable)));
         else
-            check(cpython::append_value(made->code, callable.ptr(), dumped.ptr(), cpython::large_data::shared));
+            check(cpython::append_value(made->code, callable.ptr(), dumped.ptr()));
         value = std::move(made);
     }
     std::shared_ptr<const run::function> value;
@@ -250,12 +250,13 @@ private:
     py::object error_;
 };
 
-run::payload arguments(const py::tuple& positional, const py::dict& named, bool by_reference) {
+/// `dumped`: of helpers, for workers that do not share our objects; null for those that do.
+run::payload arguments(const py::tuple& positional, const py::dict& named, PyObject* dumped) {
     run::payload made;
-    if (by_reference)
+    if (!dumped)
         made.object = hold(owned(named.empty() ? py::object(positional) : py::list(py::make_tuple(positional, named))));
     else
-        check(cpython::pack_arguments(made, positional.ptr(), named.ptr(), helpers.dumped));
+        check(cpython::pack_arguments(made, positional.ptr(), named.ptr(), dumped));
     return made;
 }
 
@@ -263,17 +264,20 @@ run::payload arguments(const py::tuple& positional, const py::dict& named, bool 
 class queue_view {
 public:
     queue_view(const std::string& kind, int workers, double sample_hz, const function_view* initial,
-               const py::tuple& initial_arguments) {
+               const py::tuple& initial_arguments, const std::string& gil, const std::string& start_method) {
         run::queue_plan plan;
         plan.kind = kind_named(kind);
-        by_reference_ = plan.kind == model::worker_kind::threads;
+        plan.gil = gil_named(gil);
+        plan.start = start_method_named(start_method);
+        if (plan.kind != model::worker_kind::threads)
+            dumped_ = py::reinterpret_borrow<py::dict>(helpers.dumped)[py::str(kind)].ptr();
         plan.workers = workers;
         plan.sample_period = sample_hz > 0 ? seconds(1 / sample_hz) : nanoseconds{0};
         if (initial) {
             plan.initial = initial->value;
-            plan.initial_input = arguments(initial_arguments, {}, by_reference_);
+            plan.initial_input = arguments(initial_arguments, {}, dumped_);
         }
-        if (!by_reference_)
+        if (dumped_)
             plan.output = [](run::stream from, std::string_view text) { notices().put({from, std::string(text)}); };
         queue_ = configured_engine().open_queue(std::move(plan));
         queues().add(queue_);
@@ -287,7 +291,7 @@ public:
     job_view submit(const function_view& what, const py::tuple& positional, const py::dict& named) {
         cpython::release_buffers();
         std::vector<run::payload> items;
-        items.push_back(arguments(positional, named, by_reference_));
+        items.push_back(arguments(positional, named, dumped_));
         return put(what, std::move(items));
     }
     /// None when there is no item.
@@ -297,7 +301,7 @@ public:
         std::vector<run::payload> items;
         const py::dict none;
         for (const auto& one : arguments_of_each)
-            items.push_back(arguments(py::reinterpret_borrow<py::tuple>(one), none, by_reference_));
+            items.push_back(arguments(py::reinterpret_borrow<py::tuple>(one), none, dumped_));
         return items.empty() ? std::nullopt : std::optional(put(what, std::move(items), share));
     }
     void close() { queue_->close(); }
@@ -319,10 +323,10 @@ private:
     job_view put(const function_view& what, std::vector<run::payload> items, std::size_t share = 0) {
         auto job = std::make_shared<run::job>(what.value, std::move(items), share);
         queue_->put(job);
-        return {std::move(job), by_reference_};
+        return {std::move(job), dumped_ == nullptr};
     }
     std::shared_ptr<run::job_queue> queue_;
-    bool by_reference_ = false;
+    PyObject* dumped_ = nullptr; ///< borrowed from helpers
 };
 
 py::list take_output() {
@@ -376,8 +380,11 @@ void define_executors(py::module_& module) {
         .def_property_readonly("running", &job_view::running)
         .def_property_readonly("done", &job_view::done);
     py::class_<queue_view>(module, "JobQueue", "The jobs of one executor and its workers.")
-        .def(py::init<const std::string&, int, double, const function_view*, const py::tuple&>(), py::arg("kind"),
-             py::arg("workers"), py::arg("sample_hz"), py::arg("initial").none(true), py::arg("initial_arguments"))
+        .def(py::init<const std::string&, int, double, const function_view*, const py::tuple&, const std::string&,
+                      const std::string&>(),
+             py::arg("kind"), py::arg("workers"), py::arg("sample_hz"), py::arg("initial").none(true),
+             py::arg("initial_arguments"), py::kw_only(), py::arg("gil") = "own",
+             py::arg("start_method") = "forkserver")
         .def("submit", &queue_view::submit)
         .def("submit_all", &queue_view::submit_all)
         .def("close", &queue_view::close)
@@ -397,7 +404,7 @@ void define_executors(py::module_& module) {
     module.def("close_notices", [] { notices().close(); });
     module.def(
         "set_job_helpers",
-        [](py::object dumped, py::object loaded, py::object failure, py::object cancelled) {
+        [](py::dict dumped, py::object loaded, py::object failure, py::object cancelled) {
             helpers = {dumped.release().ptr(), loaded.release().ptr(), failure.release().ptr(),
                        cancelled.release().ptr()};
         },

@@ -56,6 +56,18 @@ model::worker_kind kind_named(const std::string& name) {
     throw py::value_error("kind must be threads, subinterp or procs, not " + name);
 }
 
+model::gil_choice gil_named(const std::string& name) {
+    if (name != "own" && name != "shared")
+        throw py::value_error("gil must be own or shared, not " + name);
+    return name == "own" ? model::gil_choice::own : model::gil_choice::shared;
+}
+
+model::start_method start_method_named(const std::string& name) {
+    if (name != "spawn" && name != "forkserver")
+        throw py::value_error("start_method must be spawn or forkserver, not " + name);
+    return name == "spawn" ? model::start_method::spawn : model::start_method::forkserver;
+}
+
 namespace {
 
 /// The program of a process worker lies beside this module.
@@ -95,10 +107,15 @@ std::vector<std::shared_ptr<const run::payload>> payloads_from(const py::list& i
 
 std::shared_ptr<run::session> start(const std::string& kind, const py::list& inputs, std::optional<double> timeout,
                                     double sample_hz, double grace, bool fresh, bool keep,
-                                    std::shared_ptr<run::item_queue> items) {
+                                    std::shared_ptr<run::item_queue> items, bool pin, const std::string& gil,
+                                    const std::string& start_method) {
     cpython::release_buffers();
     run::plan plan;
     plan.kind = kind_named(kind);
+    plan.gil = gil_named(gil);
+    plan.start = start_method_named(start_method);
+    if (pin)
+        plan.pin_to = os::usable_cores();
     plan.inputs = payloads_from(inputs);
     plan.grace = seconds(grace);
     plan.fresh = fresh;
@@ -199,6 +216,12 @@ py::dict status() {
     return all;
 }
 
+bool leave() {
+    constexpr double patience = 2.0;
+    cpython::stop_awaiting_returns();
+    return shutdown(patience);
+}
+
 void define_report(py::module_& module) {
     py::class_<report_view>(module, "Report", "What happened in one run; a value.")
         .def("to_json", [](const report_view& self) { return text_of(model::to_json(self.value)); })
@@ -272,7 +295,8 @@ PYBIND11_MODULE(_engine, module, pybind11::mod_gil_not_used()) {
     module.def("configure", &configure, py::arg("worker_source"));
     module.def("start", &start, py::arg("kind"), py::arg("inputs"), py::kw_only(), py::arg("timeout") = py::none(),
                py::arg("sample_hz") = 1000.0, py::arg("grace") = 0.4, py::arg("fresh") = false, py::arg("keep") = false,
-               py::arg("items") = nullptr);
+               py::arg("items") = nullptr, py::arg("pin") = false, py::arg("gil") = "own",
+               py::arg("start_method") = "forkserver");
     module.def("median_of", &median_of, py::arg("reports"),
                "The report of the median run, with the spread of all, of several runs of the same cell.");
     module.def("status", &status, "What the workers of each kind do: (idle, busy, left behind, memory of the idle).");
@@ -280,6 +304,7 @@ PYBIND11_MODULE(_engine, module, pybind11::mod_gil_not_used()) {
                "To the output of the worker whose thread calls; False when none does.");
     module.def("shutdown", &shutdown, py::arg("patience") = 2.0,
                "Ends the idle workers; False when some did not end in time.");
+    module.def("leave", &leave, "The same when Python is about to end: results still in use no longer delay anything.");
     module.def(
         "warm_fonts",
         [] {

@@ -13,6 +13,7 @@ import platform
 import sys
 
 import cpu
+import data
 import executors
 import instrument
 import kernel
@@ -22,6 +23,7 @@ from rows import Row
 
 BENCHMARKS = {
     "cpu": cpu.cpu_bound,
+    "data": data.data,
     "executors": executors.all_rows,
     "instrument": instrument.instrument,
     "kernel": kernel.round_trips,

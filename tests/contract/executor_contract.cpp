@@ -142,6 +142,7 @@ TEST_CASE("a worker that does not stop is ended or abandoned, and replaced") {
     const auto session = start(executor, {"answer", "stubborn"});
     wait_until(*session,
                [](const auto& worker) { return worker.index == 0 ? worker.how.kind == returned : runs(worker); });
+    wait_for_output(*session);
     session->stop(run::stop_reason::interrupt);
     finish(*session);
     const auto report = session->report();

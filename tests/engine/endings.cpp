@@ -12,7 +12,7 @@ using namespace xcores::test;
 using enum model::outcome_kind;
 
 TEST_CASE("a process that exits hard says its code, and the other keeps its result") {
-    const auto executor = make_executor("procs");
+    const auto executor = make_executor(GENERATE("procs", "forkserver"));
     const auto session = start(executor, {"hard exit", "answer"});
     finish(*session);
     const auto report = session->report();
@@ -25,7 +25,7 @@ TEST_CASE("a process that exits hard says its code, and the other keeps its resu
 }
 
 TEST_CASE("a process that crashes says its signal and where, and the other keeps its result") {
-    const auto executor = make_executor("procs");
+    const auto executor = make_executor(GENERATE("procs", "forkserver"));
     const auto session = start(executor, {"answer", "segfault"});
     const auto output = finish(*session);
     const auto report = session->report();
@@ -41,7 +41,7 @@ TEST_CASE("a process that crashes says its signal and where, and the other keeps
 }
 
 TEST_CASE("SystemExit ends the cell in its worker, not the worker") {
-    const auto kind = GENERATE("threads", "subinterp", "procs");
+    const auto kind = GENERATE("threads", "subinterp", "procs", "forkserver");
     CAPTURE(kind);
     const auto executor = make_executor(kind);
     const auto session = start(executor, {"soft exit", "answer"});
@@ -55,7 +55,7 @@ TEST_CASE("SystemExit ends the cell in its worker, not the worker") {
 }
 
 TEST_CASE("buffers arrive whole in every kind of worker") {
-    const auto kind = GENERATE("threads", "subinterp", "procs");
+    const auto kind = GENERATE("threads", "subinterp", "procs", "forkserver");
     CAPTURE(kind);
     const auto executor = make_executor(kind);
     const auto bytes = std::make_shared<std::vector<std::byte>>(1 << 20, std::byte{'x'});

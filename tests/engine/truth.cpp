@@ -60,7 +60,7 @@ TEST_CASE("threads share one GIL: one holder at a time, and each waits about hal
 }
 
 TEST_CASE("own GILs are held at once and both cores are busy") {
-    const auto kind = GENERATE("subinterp", "procs");
+    const auto kind = GENERATE("subinterp", "procs", "forkserver");
     CAPTURE(kind);
     if (os::usable_cores().size() < 2)
         SKIP("needs two cores");
@@ -117,7 +117,7 @@ TEST_CASE("exact totals are told: switches, faults and moves between cores") {
 }
 
 TEST_CASE("the sampled time on a core agrees with the thread's CPU clock") {
-    const auto kind = GENERATE("threads", "subinterp", "procs");
+    const auto kind = GENERATE("threads", "subinterp", "procs", "forkserver");
     CAPTURE(kind);
     const auto report = report_of(kind, {"second of work", "second of work"});
     for (const auto& worker : report.workers) {
@@ -138,7 +138,7 @@ TEST_CASE("the sampled time on a core agrees with the thread's CPU clock") {
 }
 
 TEST_CASE("a sleeping worker is blocked: it neither waits for the GIL nor holds it") {
-    const auto kind = GENERATE("threads", "subinterp", "procs");
+    const auto kind = GENERATE("threads", "subinterp", "procs", "forkserver");
     CAPTURE(kind);
     const auto report = report_of(kind, {"sleep", "sleep"});
     for (const auto& worker : report.workers) {
@@ -149,7 +149,7 @@ TEST_CASE("a sleeping worker is blocked: it neither waits for the GIL nor holds 
 }
 
 TEST_CASE("cores seen are cores the process may use") {
-    const auto kind = GENERATE("threads", "subinterp", "procs");
+    const auto kind = GENERATE("threads", "subinterp", "procs", "forkserver");
     CAPTURE(kind);
     const auto report = report_of(kind, {"work", "work"});
     for (const auto& worker : report.workers)

@@ -22,6 +22,7 @@ def setup(kind):
 class Job:
     result = None
     payload = b""
+    sent = ()
     ending = ("returned", "", "", "", None)
 
 
@@ -30,7 +31,19 @@ def prepare(data, buffers, index, workers, feed=None):
     job.name, job.index, job.workers, job.buffers, job.feed = data.decode(), index, workers, buffers, feed
     if job.name == "refuse":
         raise LookupError("no such data")
+    if job.name == "exit while preparing":
+        import os
+
+        os._exit(9)
+    if job.name == "start a thread while preparing":
+        import threading
+
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
     return job
+
+
+def adopt(job, index, workers, feed):
+    job.index, job.workers, job.feed = index, workers, feed
 
 
 def answer(job):
@@ -52,6 +65,7 @@ def stubborn(job):
 
     while True:
         try:
+            print("here to stay")
             time.sleep(3600)
         except KeyboardInterrupt:
             pass
@@ -115,6 +129,30 @@ def buffers(job):
     return [len(one) for one in job.buffers]
 
 
+def large_result(job):
+    job.sent = [bytes([job.index + 1]) * (1 << 20), b"small"]
+
+
+def keep(job):
+    sys.kept = job.buffers
+
+
+def kept(job):
+    return [bytes(one[:4]) for one in sys.kept]
+
+
+def cores(job):
+    import os
+
+    return len(os.sched_getaffinity(0))
+
+
+def parent(job):
+    import os
+
+    return os.getppid()
+
+
 def hard_exit(job):
     import os
 
@@ -133,7 +171,8 @@ def soft_exit(job):
 
 programs = {"answer": answer, "raise": fail, "spin": spin, "stubborn": stubborn, "chatter": chatter, "work": work,
             "long work": long_work, "second of work": second_of_work, "hash": hash_much, "compress": compress, "touch": touch, "sleep": sleep, "buffers": buffers, "hard exit": hard_exit, "segfault": segfault,
-            "soft exit": soft_exit}  # fmt: skip
+            "soft exit": soft_exit, "large result": large_result, "keep": keep, "kept": kept, "cores": cores,
+            "parent": parent, "start a thread while preparing": parent}  # fmt: skip
 
 
 def each(job):
@@ -164,7 +203,7 @@ def execute(job):
 
 
 def collect(job):
-    return (*job.ending, "" if job.result is None else repr(job.result), job.payload, [])
+    return (*job.ending, "" if job.result is None else repr(job.result), job.payload, job.sent)
 
 
 # Jobs
@@ -200,8 +239,11 @@ def loaded(data, buffers):
     return ((bytes(data).decode(),),)
 
 
-def dumped(value):
+def dumped_result(value):
     raise TypeError(f"not a text: {value}")
+
+
+dumped_last = dumped_result
 
 
 def failure(error):

@@ -56,6 +56,67 @@ def test_values_arrive_and_come_back_as_they_were(executor, value) -> None:
     assert came == value and type(came) is type(value)
 
 
+@pytest.mark.parametrize("value", [b"x" * 2_000_000, bytearray(2_000_000), array.array("d", [1.0] * 500_000),
+                                   "x" * 2_000_000, memoryview(b"x" * 2_000_000)], ids=lambda value: type(value).__name__)
+def test_large_values_arrive_and_come_back_the_same(executor, value) -> None:
+    came = executor.submit(lambda x: (isinstance(x, (bytes, bytearray, array.array, str, memoryview)), x), value).result()
+    assert came[0] and came[1] == value and isinstance(came[1], type(value))
+
+
+def test_interpreters_look_at_large_values_where_they_are_and_let_go_of_them() -> None:
+    data = bytearray(2_000_000)
+    with xcores.SubinterpExecutor(1) as executor:
+        assert executor.submit(lambda x: type(x).__name__, data).result() == "shared_bytearray"
+    data.append(1)
+
+
+def reuse(value: int) -> bytearray:
+    kept = sys.__dict__.setdefault("kept_by_test", bytearray(2_000_000))
+    kept[0] = value
+    return kept
+
+
+def test_the_result_of_a_job_stays_as_it_was(sending_executor) -> None:
+    assert [one[0] for one in sending_executor.map(reuse, [3, 4, 5, 6], chunksize=4)] == [3, 4, 5, 6]
+    first, second = (sending_executor.submit(reuse, value).result() for value in (7, 8))
+    assert (first[0], second[0]) == (7, 8)
+
+
+def test_results_outlive_the_workers_that_made_them(sending_kind) -> None:
+    with EXECUTORS[sending_kind](2, initializer=print) as executor:  # its workers end with it
+        answers = list(executor.map(lambda value: bytes([value]) * 2_000_000, [1, 2, 3]))
+    assert [set(one) for one in answers] == [{1}, {2}, {3}]
+
+
+def test_numpy_arrays_arrive_in_interpreters_as_views() -> None:
+    numpy = pytest.importorskip("numpy")
+    numbers = numpy.arange(600_000.0).reshape(3, 200_000)
+    with xcores.SubinterpExecutor(1) as executor:
+        seen = executor.submit(lambda x: (type(x).__name__, x.shape, x.format, x.readonly, x[2, 1]), numbers).result()
+    assert seen == ("memoryview", (3, 200_000), "d", True, 400_001.0)
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_processes_start_as_wished(method) -> None:
+    with xcores.ProcessExecutor(2, start_method=method) as executor:
+        parents = {executor.submit(os.getppid).result() for _ in range(4)}
+    assert (parents == {os.getpid()}) == (method == "spawn")
+
+
+def test_a_wrong_way_to_start_is_refused() -> None:
+    with pytest.raises(ValueError, match="start_method must be spawn or forkserver, not fork"):
+        xcores.ProcessExecutor(start_method="fork")
+    with pytest.raises(ValueError, match="gil must be own or shared"):
+        xcores.SubinterpExecutor(gil="none")
+
+
+def test_interpreters_of_an_executor_can_share_one_gil() -> None:
+    with xcores.SubinterpExecutor(2, gil="shared") as executor:
+        list(executor.map(sum, [range(200_000)] * 20))
+        gils = json.loads(executor.report().to_json())["gils"]
+    assert [gil["name"] for gil in gils] == ["main interpreter"]
+
+
 def test_many_arguments_and_named_ones_arrive(executor) -> None:
     assert executor.submit(lambda *a, **k: (a, k), *range(20), x="y").result() == (tuple(range(20)), {"x": "y"})
 

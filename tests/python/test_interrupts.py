@@ -48,9 +48,14 @@ def test_an_interrupt_keeps_the_report_and_the_results(kind, cell, notebook, she
 @pytest.mark.parametrize("blocked_kind", ["threads", "subinterp"])
 def test_a_worker_that_cannot_be_interrupted_is_left_behind_and_replaced(cell, notebook, results, blocked_kind) -> None:
     read_end, write_end = os.pipe()
+    ready = os.pipe()
+    # From when it has told worker 0, worker 1 never reacts: it reads, or is about to.
+    body = ("import os, signal\nif worker == 0:\n    os.read(told, 1)\n    os.kill(notebook, signal.SIGINT)\n"
+            "while worker == 1:\n    try:\n        os.write(tell, b'x')\n        os.read(blocking, 1)\n        break\n"
+            "    except KeyboardInterrupt:\n        pass")
     try:
-        cell(f"blocking = {read_end}")
-        ran = cell(f"%%{blocked_kind} 2 --quiet\n{INTERRUPT}os.read(blocking, 1) if worker else 'free'")
+        cell(f"blocking, told, tell = {read_end}, {ready[0]}, {ready[1]}")
+        ran = cell(f"%%{blocked_kind} 2 --quiet\n{body}")
         assert isinstance(ran.error, KeyboardInterrupt)
         assert "worker 1 did not react" in ran.text and "left behind" in ran.text
         assert results(blocked_kind, "worker") == [0, 1]

@@ -48,6 +48,10 @@ std::vector<run::output_chunk> finish(run::session& session) {
     return output;
 }
 
+void wait_for_output(run::session& session) {
+    REQUIRE(session.wait(patience) == run::session::wake::output);
+}
+
 void wait_until(const run::session& session, const std::function<bool(const model::worker_record&)>& wish) {
     const auto until = os::now() + patience;
     while (!std::ranges::all_of(session.report().workers, wish)) {

@@ -18,7 +18,7 @@ namespace xcores::test {
 ///   raise       raises ValueError("bad")
 ///   refuse      cannot be prepared: "no such data"
 ///   spin        runs for ever; can be interrupted
-///   stubborn    runs for ever; cannot be interrupted
+///   stubborn    runs for ever; cannot be interrupted from when it has written "here to stay"
 ///   chatter     writes 20000 lines "line 0"…, to standard output, and "done" to standard error
 ///   work        uses its core for about 50 ms of CPU time
 ///   each        runs, for each item, the program that the item names; its payload is "item I", with the item's buffers
@@ -56,6 +56,9 @@ std::shared_ptr<run::session> start_on(const executor_under_test&, int workers, 
 
 /// Waits for the end, fetching output. Fails the test after 30 s.
 std::vector<run::output_chunk> finish(run::session&);
+
+/// Waits until a worker has written something. Fails the test after 30 s.
+void wait_for_output(run::session&);
 
 /// Waits until all workers are as wished. Fails the test after 30 s.
 void wait_until(const run::session&, const std::function<bool(const model::worker_record&)>& wish);

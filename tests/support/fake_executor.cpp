@@ -119,6 +119,7 @@ private:
                 std::this_thread::yield();
             reply_.how = {interrupted, "", "KeyboardInterrupt", "", std::nullopt, false};
         } else if (name == "stubborn") {
+            sink_(run::stream::standard_output, "here to stay\n");
             for (;;)
                 ::pause();
         } else if (name == "chatter") {

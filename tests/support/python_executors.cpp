@@ -12,6 +12,7 @@
 #include <xcores/cpython/held.hpp>
 #include <xcores/cpython/job_values.hpp>
 #include <xcores/cpython/plain_value.hpp>
+#include <xcores/executors/forkserver.hpp>
 #include <xcores/executors/in_process.hpp>
 #include <xcores/executors/process.hpp>
 
@@ -30,15 +31,19 @@ std::string worker_source() {
 std::shared_ptr<run::pool> make_pool(const std::string& name) {
     if (name == "threads")
         return std::make_shared<run::pool>([] { return executors::make_thread_body(); });
-    if (name == "subinterp")
-        return std::make_shared<run::pool>(
-            [] { return executors::make_subinterpreter_body(std::make_shared<const std::string>(worker_source())); });
+    if (name == "subinterp" || name == "shared gil") {
+        const auto gil = name == "subinterp" ? model::gil_choice::own : model::gil_choice::shared;
+        return std::make_shared<run::pool>([gil] {
+            return executors::make_subinterpreter_body(std::make_shared<const std::string>(worker_source()), gil);
+        });
+    }
     executors::python_description python{XCORES_TEST_WORKER, XCORES_TEST_PYTHON, "/usr", "/usr", {}, worker_source()};
     std::stringstream path(XCORES_TEST_PYTHON_PATH);
     for (std::string entry; std::getline(path, entry, ':');)
         python.path.push_back(entry);
     const auto shared = std::make_shared<const executors::python_description>(std::move(python));
-    return std::make_shared<run::pool>([shared] { return executors::make_process_body(shared); });
+    const auto source = name == "forkserver" ? executors::make_forkserver(shared) : nullptr;
+    return std::make_shared<run::pool>([shared, source] { return executors::make_process_body(shared, source); });
 }
 
 /// Attached to the main interpreter for a scope, from any thread.
@@ -103,13 +108,13 @@ std::vector<std::string> results_of(const executor_under_test& executor, const r
 }
 
 std::vector<std::string> executor_names() {
-    return {"threads", "subinterp", "procs"};
+    return {"threads", "subinterp", "shared gil", "procs", "forkserver"};
 }
 
 executor_under_test make_executor(const std::string& name) {
-    const auto kind = name == "threads"     ? model::worker_kind::threads
-                      : name == "subinterp" ? model::worker_kind::subinterp
-                                            : model::worker_kind::procs;
+    const auto kind = name == "threads"                             ? model::worker_kind::threads
+                      : name == "subinterp" || name == "shared gil" ? model::worker_kind::subinterp
+                                                                    : model::worker_kind::procs;
     return {name, kind, make_pool(name), kind == model::worker_kind::procs};
 }
 

@@ -31,6 +31,16 @@ public:
         return *this;
     }
     worker& memory(std::int64_t bytes) { return record_.memory_bytes = bytes, *this; }
+    worker& shares(std::int64_t proportional, std::int64_t unique) {
+        record_.proportional_bytes = proportional;
+        record_.unique_bytes = unique;
+        return *this;
+    }
+    worker& moved(model::traffic in, model::traffic out) {
+        record_.bytes_in = in;
+        record_.bytes_out = out;
+        return *this;
+    }
     worker& in_process(std::int64_t process, std::int64_t thread) {
         record_.process_id = process;
         record_.native_thread_id = thread;

@@ -51,6 +51,17 @@ def loaded(data, buffers):
     return Reader(BytesIO(data), buffers).load()
 
 
+def dumped_result(value):
+    """A result that others follow before it is sent: what they change must not show in it."""
+    data, buffers = dumped(value)
+    return data, settled(buffers)
+
+
+def dumped_last(value):
+    """The last result of those that are sent together, or an exception. A process sends it before anything else runs."""
+    return dumped(value) if _kind == "procs" else dumped_result(value)
+
+
 def failure(error):
     """A job's exception as (type, message, traceback, the exception or None)."""
     refused = refused_extension(error) if _kind == "subinterp" else None

@@ -4,7 +4,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
-type Sent = tuple[bytes, list[memoryview]]
+type Sent = tuple[bytes, list[Any]]
+"""The list: objects with the buffer protocol."""
 
 version: str
 worker_limit: int
@@ -139,7 +140,15 @@ class JobQueue:
     """The jobs of one executor and its workers."""
 
     def __init__(
-        self, kind: str, workers: int, sample_hz: float, initial: Function | None, initial_arguments: tuple[Any, ...]
+        self,
+        kind: str,
+        workers: int,
+        sample_hz: float,
+        initial: Function | None,
+        initial_arguments: tuple[Any, ...],
+        *,
+        gil: str = "own",
+        start_method: str = "forkserver",
     ) -> None: ...
     @property
     def closed(self) -> bool: ...
@@ -165,15 +174,19 @@ def start(
     fresh: bool = False,
     keep: bool = False,
     items: Items | None = None,
+    pin: bool = False,
+    gil: str = "own",
+    start_method: str = "forkserver",
 ) -> Run: ...
 def median_of(reports: list[Report]) -> Report: ...
 def status() -> dict[str, tuple[int, int, int, int | None]]: ...
 def shutdown(patience: float = 2.0) -> bool: ...
+def leave() -> bool: ...
 def usable_cores() -> list[int]: ...
 def write(stream: int, text: str) -> bool: ...
 def warm_fonts() -> None: ...
 def set_job_helpers(
-    dumped: Callable[[Any], Sent],
+    dumped: Mapping[str, Callable[[Any], Sent]],
     loaded: Callable[[memoryview, tuple[memoryview, ...]], Any],
     failure: Callable[[str, str, str, str, Any], BaseException],
     cancelled: type[BaseException],

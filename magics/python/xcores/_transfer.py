@@ -14,13 +14,17 @@ try:
 except ImportError:
     from pickle import PickleBuffer, Pickler, Unpickler, dumps
 
+if __name__ == "xcores._transfer":
+    from xcores._shared import make_array, make_bytearray, make_bytes, make_text  # noqa: F401 (pickles name them)
+
 MAIN = "__main__"
 RESULT = "_xcores_result"
 """The cell is compiled so that the value of its last expression is bound to this name."""
-_LARGE = 1 << 16
 _SCALARS = frozenset({int, float, bool, type(None)})
-_PLACES = ("xcores._transfer", "xcores_worker")
-"""The names of this module here and in a worker."""
+_LARGE = 1 << 16
+"""From this size on data travels beside the pickle. It is the size of a pickle's frame; see `Pieces`."""
+_PLACES = ("xcores._transfer", "xcores._shared", "xcores_worker")
+"""The names of this module and its neighbour here, and of both in a worker."""
 
 
 class Reader(Unpickler):
@@ -85,84 +89,121 @@ def make_view(buffer, form, shape):
     return memoryview(buffer).cast("B").cast(form, shape)
 
 
-def make_array(typecode, buffer):
-    from array import array
+class Pieces:
+    """The file a pickler writes to: what it writes, with large bytes, bytearrays and texts taken out into `buffers`.
 
-    values = array(typecode)
-    values.frombytes(memoryview(buffer).cast("B"))
-    return values
+    A pickler asks nobody about these types, and would copy them. But it writes what is larger than a frame of the pickle
+    by itself, uncopied, right after an opcode with its size; and that opcode is replaced here by one that fetches the
+    next buffer. Where a pickler should ever write otherwise, everything stays in the pickle, as usual.
+    """
+
+    def __init__(self, buffers):
+        self._buffers = buffers
+        self._parts = []
+
+    def write(self, part):
+        maker, size = self._announced(part)
+        if maker is None:
+            # A pickler may use the memory of a view again.
+            self._parts.append(part if type(part) is bytes else bytes(part))
+        else:
+            self._parts[-1] = self._parts[-1][:-size] + b"cxcores._transfer\n%s\n\x97\x85R" % maker
+            self._buffers.append(part)
+
+    def _announced(self, part):
+        if len(part) >= _LARGE and self._parts:
+            before = self._parts[-1]
+            for opcode, length, maker in _OPCODES:
+                if before.endswith(opcode + len(part).to_bytes(8, "little")[:length]):
+                    return maker, 1 + length
+        return None, 0
+
+    def getvalue(self):
+        return b"".join(self._parts)
 
 
-def buffer_reducers():
-    """Reducers that hand large data over beside the pickle instead of copying it in."""
+_OPCODES = ((b"B", 4, b"make_bytes"), (b"\x8e", 8, b"make_bytes"), (b"\x96", 8, b"make_bytearray"),
+            (b"X", 4, b"make_text"), (b"\x8d", 8, b"make_text"))
+"""Of the pickle protocol: how bytes, bytearrays and texts are announced, by the size of their size."""
+
+
+def buffer_reducers(kind):
+    """Reducers that hand large data over beside the pickle instead of copying it in, for workers of `kind`."""
     reducers = {memoryview: _reduce_view}
     if "array" in sys.modules:
         reducers[sys.modules["array"].array] = _reduce_array
+    if kind == "subinterp" and "numpy" in sys.modules:
+        reducers[sys.modules["numpy"].ndarray] = _reduce_numpy
     return reducers
 
 
 def _reduce_view(view):
     if not view.c_contiguous or len(view.format) != 1 or not view.nbytes:
         return memoryview, (view.tobytes(),)
-    return make_view, (PickleBuffer(view), view.format, view.shape)
+    buffer = PickleBuffer(view) if view.nbytes >= _LARGE else view.tobytes()
+    return make_view, (buffer, view.format, view.shape)
 
 
 def _reduce_array(values):
-    return make_array, (values.typecode, PickleBuffer(values))
+    large = len(values) * values.itemsize >= _LARGE
+    return make_array, (values.typecode, PickleBuffer(values) if large else values.tobytes())
 
 
-class large:
-    """Wraps large bytes for a pickler, which would copy them in. Anything else comes back as it is."""
+def _reduce_numpy(values):
+    """NumPy does not load in interpreters with their own GIL: there it is a memoryview with shape and format."""
+    try:
+        view = memoryview(values if values.flags.c_contiguous else values.copy("C"))
+    except (ValueError, TypeError, BufferError):
+        return values.__reduce_ex__(5)
+    if len(view.format) != 1 or view.format == "O" or type(values).__name__ != "ndarray":
+        return values.__reduce_ex__(5)
+    if not view.nbytes:
+        return memoryview, (b"",)
+    return make_view, (PickleBuffer(view), view.format, view.shape)
 
-    def __new__(cls, value):
-        if type(value) not in (bytes, bytearray) or len(value) < _LARGE:
-            return value
-        wrapped = super().__new__(cls)
-        wrapped.value = value
-        return wrapped
 
-    def __reduce__(self):
-        return type(self.value), (PickleBuffer(self.value),)
-
-
-def dumped(value, classes=(), token=""):
-    """`value` as (data, buffers). Raises where it cannot be pickled.
+def dumped(value, classes=(), token="", kind="notebook"):
+    """`value`, for workers of `kind`, as (data, buffers). Raises where it cannot be pickled.
 
     `classes` are those of the cell: they go by value, under one identity for all workers that share `token`, so that
     the results of several workers are of one type in the notebook.
     """
-    plain = dumped_plainly(value)
+    plain = dumped_plainly(value, kind)
     if plain is not None:
         return plain
     # Only classes and functions of the cell are worth this import.
     import cloudpickle
 
     _name_classes(cloudpickle.cloudpickle, classes, token)
-    return _dumped_by(cloudpickle.Pickler, cloudpickle.Pickler.dispatch_table, value)
+    return _dumped_by(cloudpickle.Pickler, cloudpickle.Pickler.dispatch_table, value, kind)
 
 
-def dumped_plainly(value):
-    """`value` as (data, buffers) where that needs nothing of the notebook or the cell, else None."""
+def dumped_plainly(value, kind="notebook"):
+    """`value`, for workers of `kind`, as (data, buffers) where that needs nothing of the notebook or the cell, else None."""
     if type(value) in _SCALARS:
         return dumps(value, 5), []
     from copyreg import dispatch_table
 
     try:
-        data, buffers = _dumped_by(Pickler, dispatch_table, value)
+        data, buffers = _dumped_by(Pickler, dispatch_table, value, kind)
     except Exception:
         return None
     return None if MAIN.encode() in data else (data, buffers)
 
 
-def _dumped_by(pickler_type, dispatch_table, value):
-    from io import BytesIO
-
-    stream = BytesIO()
+def _dumped_by(pickler_type, dispatch_table, value, kind="notebook"):
     buffers = []
-    pickler = pickler_type(stream, protocol=5, buffer_callback=buffers.append)
-    pickler.dispatch_table = {**dispatch_table, **buffer_reducers()}
-    pickler.dump(large(value))
-    return stream.getvalue(), [one.raw() for one in buffers]
+    stream = Pieces(buffers)
+    pickler = pickler_type.__new__(pickler_type)
+    pickler.dispatch_table = {**dispatch_table, **buffer_reducers(kind)}  # it is looked for by `__init__`
+    pickler.__init__(stream, protocol=5, buffer_callback=lambda buffer: buffers.append(buffer.raw()))
+    pickler.dump(value)
+    return stream.getvalue(), buffers
+
+
+def settled(buffers):
+    """The buffers that nobody can write to any more; of the others copies, as they are now."""
+    return [one if memoryview(one).readonly else bytes(one) for one in buffers]
 
 
 def _name_classes(cloudpickle, classes, token):

@@ -2,7 +2,7 @@
 """The Python half of a worker: takes a job in, runs the cell, gives the result back.
 
 The same file serves all three kinds. Threads use it as the module `xcores._worker`; own interpreters and processes
-execute its source after those of `_transfer`, `_namespace` and `_items`, as one module, without the package `xcores`.
+execute its source after those of `_shared`, `_transfer`, `_namespace` and `_items`, as one module, without the package `xcores`.
 
 *GIL*: every function here is called with the GIL of the worker's interpreter held.
 *Failure*: `prepare` raises; `execute` and `collect` let nothing out.
@@ -14,7 +14,8 @@ import sys
 if __name__ == "xcores._worker":
     from xcores._items import run_items
     from xcores._namespace import Namespace, _no_input
-    from xcores._transfer import MAIN, RESULT, Reader, dumped, refused_extension, type_name
+    from xcores._shared import short_repr
+    from xcores._transfer import MAIN, RESULT, Reader, dumped, refused_extension, settled, type_name
 
 _OTHER_KINDS = "Use %%threads or %%procs for this cell."
 _IS_COROUTINE = 0x80  # inspect.CO_COROUTINE, without the import
@@ -169,6 +170,13 @@ def prepare(data, buffers, index, workers, feed=None):
         except ImportError:
             pass
     return job
+
+
+def adopt(job, index, workers, feed):
+    """Make `job`, prepared before this process was forked from the one that did, the job of this worker."""
+    job.index = index
+    job.feed = feed
+    job.namespace.update(worker=index, workers=workers)
 
 
 def _enter(plan):
@@ -359,11 +367,8 @@ def summary(value):
     """At most 80 characters on one line; cheap even for huge values."""
     if value is None:
         return ""
-    import reprlib
-
-    short = reprlib.Repr(maxstring=72, maxother=72, maxlong=60, maxlevel=4)
     try:
-        text = " ".join(short.repr(value).split())
+        text = " ".join(short_repr(value).split())
     except Exception:
         text = f"<{type_name(value)} object>"
     return text if len(text) <= 80 else text[:79] + "…"
@@ -378,4 +383,6 @@ def _sent(job, value):
         results[token] = value
         return token, []
     classes = [one for one in job.namespace.values() if isinstance(one, type) and one.__module__ == MAIN]
-    return dumped(value, classes, job.plan["token"])
+    data, buffers = dumped(value, classes, job.plan["token"])
+    goes_on = job.feed is not None or job.plan["keep"]  # what runs next may change what this result consists of
+    return data, settled(buffers) if goes_on and _kind == "subinterp" else buffers

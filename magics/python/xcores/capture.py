@@ -68,15 +68,18 @@ def shared_values(names: CellNames, notebook: Notebook) -> dict[str, Any]:
 class Capture:
     """The names that a cell needs, or a function with the names it needs, pickled."""
 
-    def __init__(self, names: CellNames, notebook: Notebook, function: Callable[..., Any] | None = None) -> None:
+    def __init__(self, names: CellNames, notebook: Notebook, kind: str,
+                 function: Callable[..., Any] | None = None) -> None:
         """`function` comes first in the pickle, before the names. *Failure*: `Unsendable`; what pickling raises."""
+        self.kind = kind
         self.notebook = notebook
         self.cell = names
         self.names: list[str] = []
-        self.buffers: list[memoryview] = []
+        self.buffers: list[Any] = []
+        """Objects with the buffer protocol."""
         self.sources: dict[str, str] = {}
         self.labels: dict[str, str] = {}
-        self._stream = io.BytesIO()
+        self._stream = _transfer.Pieces(self.buffers)
         self._pickler = _pickler_type()(self._stream, self)
         self._attributes = set(names.attributes)
         self._waiting: dict[str, tuple[str | None, bool]] = {}
@@ -125,7 +128,7 @@ class Capture:
             return
         self.names.append(name)
         try:
-            self._pickler.dump(_transfer.large(value))
+            self._pickler.dump(value)
         except Exception as error:
             raise Unsendable(name, value, _reason(error), user) from error
 
@@ -133,10 +136,11 @@ class Capture:
         class Nothing:
             add_code = staticmethod(lambda code, user: None)
             notebook = self.notebook
-            buffers: list[memoryview] = []
+            kind = self.kind
+            buffers: list[Any] = []
 
         try:
-            _pickler_type()(io.BytesIO(), Nothing).dump(_transfer.large(value))
+            _pickler_type()(_transfer.Pieces(Nothing.buffers), Nothing).dump(value)
         except Exception:
             return False
         return True
@@ -178,9 +182,10 @@ def _pickler_type() -> type:
         dispatch_table = {**cloudpickle.Pickler.dispatch_table, io.TextIOWrapper: _refuse_file,
                           types.CodeType: lambda code: (_transfer.make_code, (marshal.dumps(code),))}
 
-        def __init__(self, stream: io.BytesIO, capture: Any) -> None:
+        def __init__(self, stream: _transfer.Pieces, capture: Any) -> None:
+            # First: a pickler looks for it when it is made.
+            self.dispatch_table = {**type(self).dispatch_table, **_transfer.buffer_reducers(capture.kind)}
             super().__init__(stream, protocol=5, buffer_callback=lambda buffer: capture.buffers.append(buffer.raw()))
-            self.dispatch_table = {**type(self).dispatch_table, **_transfer.buffer_reducers()}
             self.capture = capture
             self.scope = _Scope()
             self.globals_ref[id(capture.notebook.names)] = self.scope
@@ -237,10 +242,11 @@ def _contents(cell: types.CellType) -> tuple[Any, ...]:
 class _Asked:
     """Stands for a capture where it is only asked which names of the notebook a value needs."""
 
-    def __init__(self, notebook: Notebook) -> None:
+    def __init__(self, notebook: Notebook, kind: str) -> None:
         self.notebook = notebook
+        self.kind = kind
         self.names: dict[str, None] = {}
-        self.buffers: list[memoryview] = []
+        self.buffers: list[Any] = []
 
     def add_code(self, code: types.CodeType, user: str) -> None:
         names = names_of_code(code)
@@ -257,31 +263,31 @@ class _WithNames:
         return _transfer.add_names, self.parts
 
 
-def item_input(value: Any, notebook: Notebook, sent: Collection[str]) -> tuple[bytes, list[memoryview]]:
-    """One item of a mapped cell, for workers that have the names `sent` already.
+def item_input(value: Any, notebook: Notebook, sent: Collection[str], kind: str) -> tuple[bytes, list[Any]]:
+    """One item of a mapped cell, for workers of `kind` that have the names `sent` already.
 
     *Failure*: whatever refuses to be pickled.
     """
-    plain = _transfer.dumped_plainly(value)
+    plain = _transfer.dumped_plainly(value, kind)
     if plain is not None:
         return plain
-    data, asked = _asked(value, notebook)
+    data, asked = _asked(value, notebook, kind)
     missing = [name for name in asked.names if name not in sent and notebook.has(name)]
     if missing:
-        names = Capture(CellNames(needed=dict.fromkeys(missing)), notebook).names
+        names = Capture(CellNames(needed=dict.fromkeys(missing)), notebook, kind).names
         together = _WithNames({name: notebook.names[name] for name in names}, value, _Scope())
-        data, asked = _asked(together, notebook)
+        data, asked = _asked(together, notebook, kind)
     return data, asked.buffers
 
 
-def _asked(value: Any, notebook: Notebook) -> tuple[bytes, _Asked]:
-    asked = _Asked(notebook)
-    stream = io.BytesIO()
-    _pickler_type()(stream, asked).dump(_transfer.large(value))
+def _asked(value: Any, notebook: Notebook, kind: str) -> tuple[bytes, _Asked]:
+    asked = _Asked(notebook, kind)
+    stream = _transfer.Pieces(asked.buffers)
+    _pickler_type()(stream, asked).dump(value)
     return stream.getvalue(), asked
 
 
-def worker_input(plan: dict[str, Any], capture: Capture) -> tuple[bytes, list[memoryview]]:
+def worker_input(plan: dict[str, Any], capture: Capture) -> tuple[bytes, list[Any]]:
     """What `_worker.prepare` reads: the plan, then the names one after the other."""
     environment = {"path": list(sys.path), "directory": os.getcwd(), "environment": dict(os.environ)}
     text = pickle.dumps({**plan, **environment, "names": capture.names, "submodules": capture.submodules}, protocol=5)

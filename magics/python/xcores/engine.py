@@ -7,7 +7,7 @@ import marshal
 from pathlib import Path
 from typing import Any
 
-from xcores import _calls, _items, _namespace, _transfer, _worker
+from xcores import _calls, _items, _namespace, _shared, _transfer, _worker
 
 
 class _Absent:
@@ -33,13 +33,13 @@ except ImportError as _reason:
 def configure() -> None:
     """Tell the engine how workers start Python. Doing it again changes nothing."""
     native.configure(worker_source())
-    atexit.register(native.shutdown)
+    atexit.register(native.leave)
 
 
 def worker_source() -> str:
     """The source of the worker's module, as text that is quick to compile: each new interpreter has to."""
     lines = ["import marshal"]
-    for module in (_transfer, _namespace, _items, _worker, _calls):
+    for module in (_shared, _transfer, _namespace, _items, _worker, _calls):
         path = Path(str(module.__file__))
         code = compile(path.read_text(encoding="utf-8"), f"<{module.__name__}>", "exec", dont_inherit=True, optimize=2)
         lines.append(f"exec(marshal.loads({marshal.dumps(code)!r}))")

@@ -52,6 +52,8 @@ class _Executor(concurrent.futures.Executor):
     """What the three executors have in common."""
 
     _kind = ""
+    _made: dict[str, str] = {}
+    """How its workers are made, where there is a choice."""
     _exiting = False
 
     def __init__(self, max_workers: int | None = None, *, initializer: Callable[..., object] | None = None,
@@ -72,7 +74,7 @@ class _Executor(concurrent.futures.Executor):
         self._told = False
         self._functions: dict[int, tuple[weakref.ref[Any], Any]] = {}
         initial = None if initializer is None else self._function(initializer)
-        self._queue = native.JobQueue(self._kind, max_workers, sample_hz, initial, tuple(initargs))
+        self._queue = native.JobQueue(self._kind, max_workers, sample_hz, initial, tuple(initargs), **self._made)
         self._put = self._queue.submit
         if self._kind != "threads":
             ensure_teller()  # for what jobs print
@@ -155,7 +157,7 @@ class _Executor(concurrent.futures.Executor):
             raise RuntimeError("cannot schedule new futures after shutdown")
 
     def _function(self, fn: Callable[..., Any]) -> Any:
-        function = native.Function(self._kind, fn, _dumped_function)
+        function = native.Function(self._kind, fn, functools.partial(_dumped_function, kind=self._kind))
         # Threads get the object itself, which must not stay alive on account of us.
         if self._kind != "threads" and isinstance(fn, _SEVERAL_USES):
             known, key = self._functions, id(fn)
@@ -184,11 +186,18 @@ class ThreadExecutor(_Executor):
 class SubinterpExecutor(_Executor):
     """Jobs run in interpreters of this process, each with a GIL of its own. In place of `InterpreterPoolExecutor`.
 
-    Arguments and results are copied; large buffers arrive as read-only views of the same memory. Extension modules that
-    refuse to load there (NumPy, pandas) need `ProcessExecutor`.
+    Arguments and results are copied, save large data, which is looked at where it is: bytes, bytearrays and arrays arrive
+    as values that behave as such, NumPy arrays as read-only memoryviews. A result that can be changed is copied on the
+    way back. Extension modules that refuse to load there (NumPy, pandas) need `ProcessExecutor`.
+    `gil="shared"`: all interpreters run under the main one's GIL, as before Python 3.12.
     """
 
     _kind = "subinterp"
+
+    def __init__(self, max_workers: int | None = None, *, initializer: Callable[..., object] | None = None,
+                 initargs: tuple[Any, ...] = (), sample_hz: float = 100.0, gil: str = "own") -> None:
+        self._made = {"gil": gil}
+        super().__init__(max_workers, initializer=initializer, initargs=initargs, sample_hz=sample_hz)
 
 
 class ProcessExecutor(_Executor):
@@ -196,9 +205,17 @@ class ProcessExecutor(_Executor):
 
     Better than that one when a worker dies (a crash in C code, `os._exit`, the system's out-of-memory killer): only the
     future of the job that it ran fails, with a `BrokenProcessPool`; all other jobs go on, and a new worker replaces it.
+
+    Large data goes through shared memory, both ways. Workers are forked from a process of xcores that holds a started
+    Python (`start_method="forkserver"`), never from this one, or each is started anew (`"spawn"`).
     """
 
     _kind = "procs"
+
+    def __init__(self, max_workers: int | None = None, *, initializer: Callable[..., object] | None = None,
+                 initargs: tuple[Any, ...] = (), sample_hz: float = 100.0, start_method: str = "forkserver") -> None:
+        self._made = {"start_method": start_method}
+        super().__init__(max_workers, initializer=initializer, initargs=initargs, sample_hz=sample_hz)
 
 
 def _results(job: Any, end: float | None) -> Iterator[Any]:
@@ -227,15 +244,15 @@ def _name_thread(prefix: str, initializer: Callable[..., object] | None, initarg
         initializer(*initargs)
 
 
-def _dumped_function(function: Callable[..., Any]) -> tuple[bytes, list[memoryview]]:
-    """`function` with all that it needs of `__main__`, for `_calls.function`."""
+def _dumped_function(function: Callable[..., Any], kind: str) -> tuple[bytes, list[Any]]:
+    """`function` with all that it needs of `__main__`, for `_calls.function` of workers of `kind`."""
     from xcores.capture import Capture, Notebook, worker_input
     from xcores.names import CellNames
 
     main = sys.modules["__main__"].__dict__
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     hidden = {} if shell is None else shell.user_ns_hidden
-    capture = Capture(CellNames(), Notebook(main, hidden, lambda filename: None), function)
+    capture = Capture(CellNames(), Notebook(main, hidden, lambda filename: None), kind, function)
     return worker_input({"sources": capture.sources, "authkey": _authkey()}, capture)
 
 
@@ -281,7 +298,8 @@ def _broken_pool(kind: str) -> type[concurrent.futures.BrokenExecutor]:
 @functools.cache
 def _prepare() -> None:
     configure()
-    native.set_job_helpers(_transfer.dumped, _loaded, _failure, concurrent.futures.CancelledError)
+    dumped = {kind: functools.partial(_transfer.dumped, kind=kind) for kind in ("subinterp", "procs")}
+    native.set_job_helpers(dumped, _loaded, _failure, concurrent.futures.CancelledError)
     # As the standard executors do: jobs end before threads are joined and modules go.
     threading._register_atexit(_at_exit)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic_arguments import magic_arguments
 
 from xcores import control
-from xcores.options import ARGUMENTS, SHARED, forget_configuration, parsed
+from xcores.options import ARGUMENTS, OF_KIND, forget_configuration, parsed
 from xcores.runner import run_cell
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _ABOUT = {
     "procs": """Run the cell on several processes.
 
     They run Python on all cores at once. Use them for work with any module (NumPy, pandas), and for what may crash:
-    that leaves the notebook alone. Each takes longer to start and more memory, and what goes in and out is copied.
+    that leaves the notebook alone. Each takes longer to start and more memory.
     """,
 }
 
@@ -43,7 +43,9 @@ _COMMON = """
     each. What it assigns for one item is still there for the next one of the same worker, so that what is dear can be
     made once: `if "model" not in globals(): model = load()`. The results are those of the items, in their order.
 
-    Arrays and memoryviews arrive as read-only views of the notebook's data where that saves a copy.
+    Large data (bytes, bytearray, array, memoryview, NumPy arrays, and whatever pickles into buffers) is not copied: workers
+    look at it where it is. NumPy arrays and memoryviews are read-only there (`.copy()` to write); in an interpreter, where
+    NumPy does not load, an array is a memoryview with its shape and format.
     `-o NAME` sets NAME also when workers fail: where a result is missing, its place holds the exception.
     If workers fail the cell raises an ExceptionGroup of their exceptions, after all have ended.
 
@@ -69,7 +71,7 @@ def _magic(shell: "InteractiveShell", kind: str) -> Callable[[str, str], Any]:
     magic.__name__ = magic.__qualname__ = kind
     magic.__doc__ = _ABOUT[kind] + _COMMON.replace("{kind}", kind)
     decorated: Any = magic
-    for decorate in reversed((*ARGUMENTS, SHARED) if kind == "threads" else ARGUMENTS):
+    for decorate in reversed((*ARGUMENTS, *OF_KIND[kind])):
         decorated = decorate(decorated)
     return magic_arguments(f"%{kind}")(decorated)
 

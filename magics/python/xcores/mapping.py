@@ -20,7 +20,7 @@ _AT_A_TIME_SECONDS = 0.02
 """Then the output of the workers and the live view have their turn."""
 _LARGEST_BATCH = 1000
 
-Sent = tuple[bytes, list[memoryview]]
+Sent = tuple[bytes, list[Any]]
 
 
 class SharedItems:
@@ -40,12 +40,13 @@ class SharedItems:
 class SentItems:
     """For the other kinds: pickles."""
 
-    def __init__(self, notebook: Notebook, names: Collection[str]) -> None:
+    def __init__(self, notebook: Notebook, names: Collection[str], kind: str) -> None:
         self._notebook = notebook
+        self._kind = kind
         self._names = names
 
     def encoded(self, index: int, value: Any) -> Sent:
-        return item_input(value, self._notebook, self._names)
+        return item_input(value, self._notebook, self._names, self._kind)
 
     def decoded(self, index: int, sent: Sent) -> Any:
         data, buffers = sent

@@ -39,6 +39,9 @@ class Options:
     """To be sent, whether the cell uses them or not."""
     captures: bool = True
     shared: bool = False
+    pin: bool = False
+    gil: str = "own"
+    start_method: str = "forkserver"
 
     @property
     def predefined(self) -> tuple[str, ...]:
@@ -163,6 +166,7 @@ ARGUMENTS = (
     argument("--in", dest="names", metavar="NAMES", type=_variables, default=(),
              help="Send these names too: `--in a,b`. For names that the cell builds from text."),
     argument("--no-capture", action="store_true", help="Send only what --in names, not what the cell uses."),
+    argument("--pin", action="store_true", help="Keep each worker on a core of its own, round and round."),
     argument("--plot", action="store_true", help="Draw the picture, whatever %%xcores config says."),
     argument("--sample", metavar="HZ", type=sampling_rate,
              help="How often to look at the workers, per second: 10 to 10000; 1000 if not given; 0 not at all."),
@@ -171,10 +175,17 @@ ARGUMENTS = (
              help="Show neither table nor picture: only what workers print, and errors."),
 )
 
-SHARED = argument("--shared", action="store_true",
+_SHARED = argument("--shared", action="store_true",
                   help="Run in the notebook's own globals, where threads meet: for races, and for results that are "
                        "gathered in one place. What the cell assigns is assigned in the notebook; only `worker`, "
                        "`workers`, `item` and `index` are each worker's own.")
+_GIL = argument("--gil", choices=("own", "shared"), default="own",
+                help="A GIL for each interpreter (PEP 684), or the main one's for all, as before Python 3.12.")
+_START = argument("--start", choices=("forkserver", "spawn"), default="forkserver",
+                  help="Fork workers from a process of xcores that holds a started Python and what is sent along, or start "
+                       "each anew. The kernel itself is never forked.")
+OF_KIND = {"threads": (_SHARED,), "subinterp": (_GIL,), "procs": (_START,)}
+"""The options that only one kind has."""
 
 
 def parsed(magic: Callable[..., Any], kind: str, line: str) -> Options:
@@ -216,4 +227,7 @@ def parsed(magic: Callable[..., Any], kind: str, line: str) -> Options:
         names=given.names,
         captures=not given.no_capture,
         shared=shared,
+        pin=given.pin,
+        gil=getattr(given, "gil", "own"),
+        start_method=getattr(given, "start", "forkserver"),
     )

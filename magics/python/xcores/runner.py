@@ -171,7 +171,7 @@ def _shared_input(options: Options, cell: Cell, names: CellNames, notebook: Note
 def _sent_input(options: Options, cell: Cell, names: CellNames,
                 notebook: Notebook) -> tuple[tuple[bytes, list[Any]], SentItems]:
     try:
-        capture = Capture(names, notebook)
+        capture = Capture(names, notebook, options.kind)
     except Unsendable as error:
         raise usage_error(f"%%{options.kind} cannot send {error}.\nMake it inside the cell instead, or use %%threads, "
                           "whose workers share the notebook's objects.") from None
@@ -184,4 +184,4 @@ def _sent_input(options: Options, cell: Cell, names: CellNames,
         "keep": options.keep,
         "item": options.item,
     }
-    return worker_input(plan, capture), SentItems(notebook, capture.names)
+    return worker_input(plan, capture), SentItems(notebook, capture.names, options.kind)

@@ -66,7 +66,8 @@ class Supervision:
                 options.kind, [self._job] * options.workers, timeout=options.timeout,
                 sample_hz=options.sample_hz, keep=options.keep,
                 grace=_BACKGROUND_GRACE_SECONDS if options.background else _GRACE_SECONDS,
-                fresh=options.fresh and self.report is None, items=self._mapping and self._mapping.queue)
+                fresh=options.fresh and self.report is None, items=self._mapping and self._mapping.queue,
+                pin=options.pin, gil=options.gil, start_method=options.start_method)
         except (RuntimeError, ValueError) as error:
             raise usage_error(f"%%{options.kind} could not start {options.workers} workers: {error}") from None
         self._view.watch(self._run)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/cpython/buffers.hpp>
 
-#include <cstring>
+#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <new>
@@ -45,14 +45,44 @@ PyTypeObject* exporter_type() {
     return reinterpret_cast<PyTypeObject*>(made.get());
 }
 
-/// Views whose last user is gone, by the interpreter that must let them go.
-struct returned_views {
-    std::mutex mutex;
-    std::map<std::int64_t, std::vector<Py_buffer*>> views;
+/// What one interpreter has lent.
+struct account {
+    int lent = 0;
+    std::vector<Py_buffer*> returned; ///< nobody looks any more: for the interpreter to let go
 };
-returned_views& returned() {
-    static auto* all = new returned_views; // never destroyed: threads left behind may still give back
+struct ledger {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::map<std::int64_t, account> accounts;
+    bool python_ends = false;
+};
+ledger& loans() {
+    static auto* all = new ledger; // never destroyed: threads left behind may still give back
     return *all;
+}
+
+std::int64_t this_interpreter() {
+    return PyInterpreterState_GetID(PyInterpreterState_Get());
+}
+
+int release_when_pending(void*) {
+    release_buffers();
+    return 0;
+}
+
+void give_back(std::int64_t interpreter, Py_buffer* view) noexcept {
+    {
+        const std::lock_guard lock(loans().mutex);
+        auto& of = loans().accounts[interpreter];
+        --of.lent;
+        of.returned.push_back(view);
+        loans().changed.notify_all();
+    }
+    // The user may be waiting for it: while it is lent, a bytearray cannot grow. A worker's interpreter lets go with
+    // its next task.
+    constexpr std::int64_t main_interpreter = 0;
+    if (interpreter == main_interpreter && Py_IsInitialized())
+        Py_AddPendingCall(release_when_pending, nullptr);
 }
 
 } // namespace
@@ -70,39 +100,52 @@ run::buffer buffer_of(PyObject* exporter) {
     auto view = std::make_unique<Py_buffer>();
     if (PyObject_GetBuffer(exporter, view.get(), PyBUF_SIMPLE) != 0)
         throw_current();
-    const auto interpreter = PyInterpreterState_GetID(PyInterpreterState_Get());
-    auto give_back = [interpreter](Py_buffer* one) {
-        const std::lock_guard lock(returned().mutex);
-        returned().views[interpreter].push_back(one);
-    };
+    const auto interpreter = this_interpreter();
     const auto* data = static_cast<const std::byte*>(view->buf);
     const auto size = static_cast<std::size_t>(view->len);
-    return {data, size, std::shared_ptr<const void>(view.release(), [give_back](const void* one) {
-                give_back(static_cast<Py_buffer*>(const_cast<void*>(one)));
+    {
+        const std::lock_guard lock(loans().mutex);
+        ++loans().accounts[interpreter].lent;
+    }
+    return {data, size, std::shared_ptr<const void>(view.release(), [interpreter](const void* one) {
+                give_back(interpreter, static_cast<Py_buffer*>(const_cast<void*>(one)));
             })};
-}
-
-run::buffer copy_of(PyObject* exporter) {
-    Py_buffer view;
-    if (PyObject_GetBuffer(exporter, &view, PyBUF_SIMPLE) != 0)
-        throw_current();
-    const auto size = static_cast<std::size_t>(view.len);
-    const std::shared_ptr<std::byte[]> bytes(new std::byte[size]);
-    std::memcpy(bytes.get(), view.buf, size);
-    PyBuffer_Release(&view);
-    return {bytes.get(), size, bytes};
 }
 
 void release_buffers() noexcept {
     std::vector<Py_buffer*> mine;
     {
-        const std::lock_guard lock(returned().mutex);
-        mine = std::exchange(returned().views[PyInterpreterState_GetID(PyInterpreterState_Get())], {});
+        const std::lock_guard lock(loans().mutex);
+        const auto found = loans().accounts.find(this_interpreter());
+        if (found == loans().accounts.end())
+            return;
+        mine = std::exchange(found->second.returned, {});
+        if (found->second.lent == 0)
+            loans().accounts.erase(found);
     }
     for (auto* view : mine) {
         PyBuffer_Release(view);
         delete view;
     }
+}
+
+bool lends(std::int64_t interpreter) noexcept {
+    const std::lock_guard lock(loans().mutex);
+    const auto found = loans().accounts.find(interpreter);
+    return found != loans().accounts.end() && found->second.lent > 0;
+}
+
+void await_returns(std::int64_t interpreter) noexcept {
+    std::unique_lock lock(loans().mutex);
+    loans().changed.wait(lock, [interpreter] {
+        const auto found = loans().accounts.find(interpreter);
+        return !loans().python_ends && (found == loans().accounts.end() || found->second.lent == 0);
+    });
+}
+
+void stop_awaiting_returns() noexcept {
+    const std::lock_guard lock(loans().mutex);
+    loans().python_ends = true;
 }
 
 } // namespace xcores::cpython

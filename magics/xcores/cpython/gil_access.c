@@ -24,6 +24,13 @@ int xcores_holds_gil(const PyThreadState* state) {
     return __atomic_load_n(&state->holds_gil, __ATOMIC_RELAXED);
 }
 
+int xcores_set_site_import(int wanted) {
+    PyConfig* config = &PyInterpreterState_Main()->config;
+    const int before = config->site_import;
+    config->site_import = wanted;
+    return before;
+}
+
 int xcores_waits_for_gil(const PyThreadState* state) {
 #if PY_VERSION_HEX >= 0x030F0000
     return __atomic_load_n(&state->gil_requested, __ATOMIC_RELAXED) != 0;

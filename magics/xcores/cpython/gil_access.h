@@ -5,8 +5,8 @@
 
 #include <Python.h>
 
-/* The few facts about a GIL that CPython keeps in its internal headers, which are not clean C++: hence one small C
- * source. */
+/* The few facts about a GIL, and one setting, that CPython keeps in its internal headers, which are not clean C++:
+ * hence one small C source. */
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,6 +26,10 @@ int xcores_gil_is_held(const void* gil);
 
 /* Whether the thread holds its GIL at this moment. Needs no GIL; the thread state must be alive. */
 int xcores_holds_gil(const PyThreadState* state);
+
+/* Whether interpreters that are made from now on import `site`; gives what was set before. Attached to the main
+ * interpreter: they copy its configuration, and PyInterpreterConfig has no field for this. */
+int xcores_set_site_import(int wanted);
 
 /* Whether it waits for it: 1, 0, or -1 where CPython (before 3.15) does not say. */
 int xcores_waits_for_gil(const PyThreadState* state);

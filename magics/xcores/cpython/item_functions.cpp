@@ -46,6 +46,7 @@ PyObject* guarded(Code&& code) noexcept {
 
 PyObject* take(PyObject* self, PyObject*) {
     return guarded([self] {
+        release_buffers(); // results of earlier items that the notebook has let go of
         auto& feed = feed_of(self);
         // Handing the GIL over for each chunk would cost more than many a chunk does.
         auto chunk = feed.try_take();

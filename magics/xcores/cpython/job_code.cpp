@@ -52,7 +52,8 @@ run::answer call_by_reference(const run::function& what, const std::vector<run::
 }
 
 job_code::job_code(PyObject* module)
-    : enter_(attribute(module, "function")), loaded_(attribute(module, "loaded")), dumped_(attribute(module, "dumped")),
+    : enter_(attribute(module, "function")), loaded_(attribute(module, "loaded")),
+      dumped_(attribute(module, "dumped_result")), dumped_last_(attribute(module, "dumped_last")),
       failure_(attribute(module, "failure")) {}
 
 // Null, with a Python exception set, when the function cannot be rebuilt here.
@@ -74,7 +75,8 @@ run::answer job_code::call(const run::function& what, const std::vector<run::pay
         auto* callable = known(what);
         for (const auto& input : inputs) {
             const auto result = callable ? call_with(callable, input, loaded_.get()) : object();
-            if (!result || !append_value(given.results, result.get(), dumped_.get(), large_data::copied)) {
+            const auto& dumped = given.done + 1 < inputs.size() ? dumped_ : dumped_last_;
+            if (!result || !append_value(given.results, result.get(), dumped.get())) {
                 describe_failure(given);
                 break;
             }
@@ -94,7 +96,7 @@ void job_code::describe_failure(run::answer& given) noexcept {
         given.how.type = text_of(PyTuple_GetItem(told.get(), 0));
         given.how.traceback = text_of(PyTuple_GetItem(told.get(), 2));
         auto* error = PyTuple_GetItem(told.get(), 3);
-        if (error != Py_None && !append_value(given.error, error, dumped_.get(), large_data::copied)) {
+        if (error != Py_None && !append_value(given.error, error, dumped_last_.get())) {
             PyErr_Clear(); // the caller then makes an exception of its own from the texts
             given.error = {};
         }

@@ -33,7 +33,8 @@ private:
 
     object enter_;
     object loaded_;
-    object dumped_;
+    object dumped_;      ///< for results that others follow
+    object dumped_last_; ///< for the last one of an answer
     object failure_;
     std::map<std::uint64_t, object> functions_;
 };

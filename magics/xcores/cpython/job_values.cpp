@@ -17,7 +17,7 @@ object failed(const std::exception& problem) {
     return {};
 }
 
-bool append_pickle(run::payload& to, PyObject* dump, large_data how) {
+bool append_pickle(run::payload& to, PyObject* dump) {
     if (!PyTuple_Check(dump) || PyTuple_GET_SIZE(dump) != 2) {
         PyErr_SetString(PyExc_TypeError, "dumped() must give (bytes, buffers)");
         return false;
@@ -34,16 +34,14 @@ bool append_pickle(run::payload& to, PyObject* dump, large_data how) {
     append_number(to.data, static_cast<std::uint64_t>(size));
     append_number(to.data, static_cast<std::uint64_t>(count));
     to.data.append(data, static_cast<std::size_t>(size));
-    for (Py_ssize_t i = 0; i < count; ++i) {
-        auto* one = PySequence_Fast_GET_ITEM(buffers.get(), i);
-        to.buffers.push_back(how == large_data::shared ? buffer_of(one) : copy_of(one));
-    }
+    for (Py_ssize_t i = 0; i < count; ++i)
+        to.buffers.push_back(buffer_of(PySequence_Fast_GET_ITEM(buffers.get(), i)));
     return true;
 }
 
 } // namespace
 
-bool append_value(run::payload& to, PyObject* value, PyObject* dumped, large_data how) {
+bool append_value(run::payload& to, PyObject* value, PyObject* dumped) {
     to.data.push_back(plain);
     if (append_plain(to.data, value))
         return true;
@@ -52,7 +50,7 @@ bool append_value(run::payload& to, PyObject* value, PyObject* dumped, large_dat
     if (!dump)
         return false;
     try {
-        return append_pickle(to, dump.get(), how);
+        return append_pickle(to, dump.get());
     } catch (const std::exception& problem) {
         failed(problem);
         return false;
@@ -93,7 +91,7 @@ bool pack_arguments(run::payload& to, PyObject* positional, PyObject* named, PyO
         to.data.clear();
     }
     const object both(no_names ? PyTuple_Pack(1, positional) : PyTuple_Pack(2, positional, named));
-    return both && append_value(to, both.get(), dumped, large_data::shared);
+    return both && append_value(to, both.get(), dumped);
 }
 
 object call_with(PyObject* callable, const run::payload& arguments, PyObject* loaded) noexcept {

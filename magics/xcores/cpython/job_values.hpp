@@ -13,11 +13,8 @@
 /// - Failure: null or false with a Python exception set, so that the exception itself can be passed on.
 namespace xcores::cpython {
 
-/// Whether large data is used where it lies or copied (because its interpreter may end first).
-enum class large_data { shared, copied };
-
 /// Appends one value.
-bool append_value(run::payload& to, PyObject* value, PyObject* dumped, large_data);
+bool append_value(run::payload& to, PyObject* value, PyObject* dumped);
 
 /// Takes the values out of a payload, one after the other.
 class value_reader {

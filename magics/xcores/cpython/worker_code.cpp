@@ -33,7 +33,8 @@ model::outcome failure(std::string message) {
 
 worker_code::worker_code(object module)
     : module_(std::move(module)), prepare_(attribute(module_.get(), "prepare")),
-      execute_(attribute(module_.get(), "execute")), collect_(attribute(module_.get(), "collect")) {}
+      adopt_(attribute(module_.get(), "adopt")), execute_(attribute(module_.get(), "execute")),
+      collect_(attribute(module_.get(), "collect")) {}
 
 worker_code worker_code::imported() {
     return worker_code(checked(PyImport_ImportModule("xcores._worker")));
@@ -60,6 +61,15 @@ void worker_code::prepare(const run::task& what) {
     const auto feed = what.items ? item_functions(what.items) : object(Py_NewRef(Py_None));
     job_ = checked(PyObject_CallFunction(prepare_.get(), "OOiiO", data.get(), buffers.get(), what.index, what.workers,
                                          feed.get()));
+}
+
+void worker_code::adopt(const run::task& what) {
+    const auto feed = what.items ? item_functions(what.items) : object(Py_NewRef(Py_None));
+    checked(PyObject_CallFunction(adopt_.get(), "OiiO", job_.get(), what.index, what.workers, feed.get()));
+}
+
+void worker_code::forget() noexcept {
+    job_.reset();
 }
 
 void worker_code::execute() noexcept {
@@ -111,7 +121,7 @@ run::reply worker_code::reply_from(PyObject* collected) {
     answer.output.data.assign(bytes, static_cast<std::size_t>(size));
     const auto buffers = checked(PySequence_Fast(PyTuple_GET_ITEM(collected, 7), "buffers must be a sequence"));
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(buffers.get()); ++i)
-        answer.output.buffers.push_back(copy_of(PySequence_Fast_GET_ITEM(buffers.get(), i)));
+        answer.output.buffers.push_back(buffer_of(PySequence_Fast_GET_ITEM(buffers.get(), i)));
     if (PyErr_Occurred())
         throw_current();
     return answer;

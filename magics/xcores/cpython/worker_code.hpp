@@ -23,6 +23,10 @@ public:
     static worker_code from_source(const std::string& source, const char* kind, const writer* write);
 
     void prepare(const run::task&);
+    /// The task for which prepare() was called before, maybe for another worker, in a process that this one is a copy
+    /// of.
+    void adopt(const run::task&);
+    void forget() noexcept;  ///< the task that was prepared
     void execute() noexcept; ///< a pending KeyboardInterrupt is raised in it, and none is left behind; what the cell
                              ///< raised is kept for collect()
     run::reply collect() noexcept;
@@ -37,6 +41,7 @@ private:
     explicit worker_code(object module);
     object module_;
     object prepare_;
+    object adopt_;
     object execute_;
     object collect_;
     object job_;

@@ -3,6 +3,7 @@
 
 #include <Python.h>
 
+#include <xcores/executors/forkserver.hpp>
 #include <xcores/executors/in_process.hpp>
 #include <xcores/os/clock.hpp>
 #include <xcores/os/machine.hpp>
@@ -20,10 +21,16 @@ model::environment_record environment_here() {
 
 engine::engine(python_description python) : environment_(environment_here()) {
     const auto description = std::make_shared<const python_description>(std::move(python));
-    const std::shared_ptr<const std::string> source(description, &description->worker_source);
-    pools_ = {std::make_shared<run::pool>([] { return make_thread_body(); }),
-              std::make_shared<run::pool>([source] { return make_subinterpreter_body(source); }),
-              std::make_shared<run::pool>([description] { return make_process_body(description); })};
+    const std::shared_ptr<const std::string> worker_source(description, &description->worker_source);
+    threads_ = std::make_shared<run::pool>([] { return make_thread_body(); });
+    for (const auto gil : {model::gil_choice::own, model::gil_choice::shared})
+        interpreters_.at(static_cast<std::size_t>(gil)) =
+            std::make_shared<run::pool>([worker_source, gil] { return make_subinterpreter_body(worker_source, gil); });
+    forkserver_ = make_forkserver(description);
+    const std::array sources{make_spawner(description->program), forkserver_}; // by start_method
+    for (std::size_t method = 0; method < sources.size(); ++method)
+        processes_.at(method) = std::make_shared<run::pool>(
+            [description, source = sources.at(method)] { return make_process_body(description, source); });
 }
 
 model::environment_record engine::environment_now() const {
@@ -32,31 +39,66 @@ model::environment_record engine::environment_now() const {
     return environment;
 }
 
+template <typename Plan>
+std::shared_ptr<run::pool> engine::pool_for(const Plan& what) const {
+    const auto which = what.kind == model::worker_kind::subinterp ? static_cast<std::size_t>(what.gil)
+                       : what.kind == model::worker_kind::procs   ? static_cast<std::size_t>(what.start)
+                                                                  : 0;
+    return pools_of(what.kind).at(which);
+}
+
 std::shared_ptr<run::session> engine::start(run::plan what) {
-    const auto pool = pools_.at(static_cast<std::size_t>(what.kind));
+    const auto pool = pool_for(what);
+    if (what.fresh && pool == processes_.at(static_cast<std::size_t>(model::start_method::forkserver)))
+        forkserver_->reset(); // it holds modules that may have changed
     return run::session::start(std::move(what), pool, environment_now());
 }
 
 std::shared_ptr<run::job_queue> engine::open_queue(run::queue_plan what) {
-    const auto pool = pools_.at(static_cast<std::size_t>(what.kind));
+    const auto pool = pool_for(what);
     return run::job_queue::create(std::move(what), pool, environment_now());
 }
 
 run::pool_state engine::state(model::worker_kind kind) const {
-    return pools_.at(static_cast<std::size_t>(kind))->state();
+    run::pool_state all;
+    for (const auto& pool : pools_of(kind)) {
+        const auto one = pool->state();
+        all.idle += one.idle;
+        all.busy += one.busy;
+        all.left_behind += one.left_behind;
+        if (one.memory_bytes)
+            all.memory_bytes = all.memory_bytes.value_or(0) + *one.memory_bytes;
+    }
+    return all;
+}
+
+std::vector<std::shared_ptr<run::pool>> engine::pools_of(model::worker_kind kind) const {
+    switch (kind) {
+    case model::worker_kind::subinterp:
+        return {interpreters_.begin(), interpreters_.end()};
+    case model::worker_kind::procs:
+        return {processes_.begin(), processes_.end()};
+    case model::worker_kind::threads:
+    case model::worker_kind::cores:
+        break;
+    }
+    return {threads_};
 }
 
 bool engine::shutdown(run::nanoseconds patience) {
     std::vector<std::shared_ptr<run::worker>> leaving;
-    for (const auto& pool : pools_)
-        for (auto& one : pool->take_all())
-            leaving.push_back(std::move(one));
+    using enum model::worker_kind;
+    for (const auto kind : {threads, subinterp, procs})
+        for (const auto& pool : pools_of(kind))
+            for (auto& one : pool->take_all())
+                leaving.push_back(std::move(one));
     for (const auto& one : leaving)
         one->retire();
     const auto until = os::now() + patience;
     bool all = true;
     for (const auto& one : leaving)
         all = one->wait_until_ended(std::max(until - os::now(), run::nanoseconds{0})) && all;
+    forkserver_->reset();
     return all;
 }
 

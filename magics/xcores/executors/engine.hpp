@@ -14,7 +14,7 @@ namespace xcores::executors {
 /// The machine and Python's version; the rest is for those who know Python's state to fill in. Needs no GIL.
 model::environment_record environment_here();
 
-/// The pools of warm workers, one a kind, and the way to run a plan on them.
+/// The pools of warm workers, one for each kind and way to make them, and the way to run a plan on them.
 ///
 /// - Thread: any.
 /// - GIL: called without any.
@@ -38,8 +38,14 @@ public:
 
 private:
     model::environment_record environment_now() const;
+    std::vector<std::shared_ptr<run::pool>> pools_of(model::worker_kind) const;
+    template <typename Plan>
+    std::shared_ptr<run::pool> pool_for(const Plan&) const; ///< a run::plan or run::queue_plan
 
-    std::array<std::shared_ptr<run::pool>, 3> pools_;
+    std::shared_ptr<process_source> forkserver_;
+    std::shared_ptr<run::pool> threads_;
+    std::array<std::shared_ptr<run::pool>, 2> interpreters_; ///< by gil_choice
+    std::array<std::shared_ptr<run::pool>, 2> processes_;    ///< by start_method
     model::environment_record environment_;
 };
 

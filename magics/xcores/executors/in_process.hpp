@@ -14,8 +14,9 @@ std::unique_ptr<run::worker_body> make_thread_body();
 /// Where the output of the calling thread goes, if it is a worker of the kind above while it runs a task; else empty.
 run::output_sink& thread_output() noexcept;
 
-/// A worker that is an interpreter of its own in this process, with a GIL of its own (PEP 684).
-/// `worker_source` is the text of `_worker.py`.
-std::unique_ptr<run::worker_body> make_subinterpreter_body(std::shared_ptr<const std::string> worker_source);
+/// A worker that is an interpreter of its own in this process, with a GIL of its own (PEP 684) or, as before Python
+/// 3.12, under the main interpreter's. `worker_source` is the text of `_worker.py`.
+std::unique_ptr<run::worker_body> make_subinterpreter_body(std::shared_ptr<const std::string> worker_source,
+                                                           model::gil_choice = model::gil_choice::own);
 
 } // namespace xcores::executors

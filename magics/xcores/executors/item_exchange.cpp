@@ -39,7 +39,7 @@ void remote_feed::done(std::int64_t index, run::reply how) {
 }
 
 void remote_feed::deliver(const run::payload& last) {
-    wire::send(socket_, kind::results, {}, last);
+    wire::send(socket_, kind::results, {}, {&last, nullptr, {}});
     inbox_.receive(); // its answer: until then the outbox is being read
 }
 
@@ -63,7 +63,7 @@ void send_items(int socket, const std::optional<run::item_chunk>& chunk) {
             content.buffers.insert(content.buffers.end(), item->buffers.begin(), item->buffers.end());
         }
     }
-    wire::send(socket, kind::items, fields, content);
+    wire::send(socket, kind::items, fields, {&content, nullptr, {}});
 }
 
 } // namespace xcores::executors

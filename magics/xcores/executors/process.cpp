@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/executors/process.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -37,18 +39,16 @@ using os::unique_fd;
 
 class process_body final : public run::worker_body {
 public:
-    explicit process_body(std::shared_ptr<const python_description> python) : python_(std::move(python)) {}
+    process_body(std::shared_ptr<const python_description> python, std::shared_ptr<process_source> source)
+        : python_(std::move(python)), source_(std::move(source)) {}
+
+    void foresee(const std::shared_ptr<const run::payload>& input) override { first_input_ = input; }
 
     void open() override {
         pipes_ = {}; // of the process before, if there was one
         dead_ = false;
-        spawn();
-        wire::send(socket_.get(), wire::kind::hello,
-                   {{"executable", python_->executable},
-                    {"prefix", python_->prefix},
-                    {"base_prefix", python_->base_prefix},
-                    {"path", python_->path},
-                    {"worker_source", python_->worker_source}});
+        tasks_ = 0;
+        start();
         std::string complaint;
         sink_ = [&complaint](run::stream, std::string_view text) { complaint += text; };
         const auto answer = wait_for_message();
@@ -65,26 +65,36 @@ public:
         items_ = what.items;
         log().clear();
         memory().results.take(); // nobody waits for these any more
+        const bool inherited = std::exchange(has_first_input_, false) && what.input == first_input_;
+        const auto shared = python_->inputs->of(what.input);
+        if (!shared->empty())
+            inputs_[tasks_ + 1] = shared;
         send(wire::kind::task,
              {{"index", what.index},
               {"workers", what.workers},
               {"sample_period", what.sample_period.count()},
-              {"items", what.items != nullptr}},
-             *what.input);
+              {"items", what.items != nullptr},
+              {"core", what.core},
+              {"number", ++tasks_},
+              {"inherited", inherited}},
+             inherited ? wire::extras{} : wire::extras{what.input.get(), shared.get(), {}});
         const auto answer = wait_for_message();
         if (!answer)
             throw std::runtime_error("the worker process ended while it received its data: " + ending_.message);
         if (answer->what == wire::kind::failed)
             throw std::runtime_error(answer->fields.at("message").get<std::string>());
+        let_go_of_inputs(answer->fields);
     }
 
     run::usage execute() override {
+        source_->forget(std::exchange(first_input_, nullptr));
         const auto start = os::now();
         send(wire::kind::go, {});
         auto answer = wait_for_end();
         if (answer) {
             reply_ = reply_from(answer->fields);
             reply_.output = std::move(answer->content);
+            let_go_of_inputs(answer->fields);
             return usage_from(answer->fields);
         }
         reply_ = {};
@@ -97,6 +107,7 @@ public:
     run::reply collect() override { return std::move(reply_); }
 
     void serve(run::job_source& from, const run::serving& how) override {
+        source_->forget(std::exchange(first_input_, nullptr));
         sink_ = how.output;
         log().clear();
         send(wire::kind::serve, {{"sample_period", how.sample_period.count()}});
@@ -146,7 +157,7 @@ public:
     bool terminate() noexcept override {
         if (process_)
             process_->signal(SIGKILL);
-        return process_.has_value();
+        return process_ != nullptr;
     }
     bool alive() const noexcept override { return !dead_; }
     const run::sample_log* samples() const noexcept override { return shared_ ? &memory().samples : nullptr; }
@@ -161,12 +172,13 @@ public:
     std::int64_t process_id() const noexcept override { return process_ ? process_->id() : 0; }
     std::int64_t native_thread_id() const noexcept override { return thread_id_; }
     bool shares_process() const noexcept override { return false; }
+    std::optional<std::size_t> shares_from() const noexcept override { return wire::shared_from; }
 
 private:
     worker_memory& memory() const { return *static_cast<worker_memory*>(shared_->data()); }
     run::sample_log& log() const { return memory().samples; }
 
-    void spawn() {
+    void start() {
         int ends[2];
         if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
             throw_system("socketpair");
@@ -179,13 +191,15 @@ private:
         pipes_[1].open(errors);
         shared_.emplace(os::shared_memory::create(sizeof(worker_memory)));
         const auto log_fd = high(unique_fd(::fcntl(shared_->fd(), F_DUPFD_CLOEXEC, 0)));
-        process_.emplace(python_->program, std::vector<std::string>{std::to_string(::getpid())},
-                         std::vector<std::pair<int, int>>{
-                             {output.get(), 1}, {errors.get(), 2}, {theirs.get(), 3}, {log_fd.get(), 4}});
+        auto started = source_->start({output.get(), errors.get(), theirs.get(), log_fd.get()}, first_input_);
+        process_ = std::move(started.process);
+        has_first_input_ = started.has_input;
+        if (!started.has_python)
+            wire::send(socket_.get(), wire::kind::hello, hello_of(*python_));
     }
 
-    void send(wire::kind what, const nlohmann::json& fields, const run::payload& content = {}) {
-        send_or_gone([&] { wire::send(socket_.get(), what, fields, content); });
+    void send(wire::kind what, const nlohmann::json& fields, const wire::extras& with = {}) {
+        send_or_gone([&] { wire::send(socket_.get(), what, fields, with); });
     }
 
     template <typename Sending>
@@ -314,6 +328,11 @@ private:
         }
     }
 
+    void let_go_of_inputs(const nlohmann::json& fields) {
+        const auto kept = fields.at("keeps").get<std::vector<std::int64_t>>();
+        std::erase_if(inputs_, [&kept](const auto& one) { return std::ranges::find(kept, one.first) == kept.end(); });
+    }
+
     void drain() {
         pipes_[0].drain(run::stream::standard_output, sink_);
         pipes_[1].drain(run::stream::standard_error, sink_);
@@ -322,6 +341,7 @@ private:
     void reap() {
         const std::lock_guard lock(begin_mutex_);
         dead_ = true;
+        inputs_.clear();
         const auto status = process_->wait();
         drain();
         using enum model::outcome_kind;
@@ -334,13 +354,19 @@ private:
     }
 
     const std::shared_ptr<const python_description> python_;
-    std::optional<os::child_process> process_;
+    const std::shared_ptr<process_source> source_;
+    std::unique_ptr<worker_process> process_;
     std::optional<os::shared_memory> shared_;
     unique_fd socket_;
     std::array<output_pipe, 2> pipes_;
     run::output_sink sink_;
     run::reply reply_;
     std::shared_ptr<run::item_feed> items_;
+    /// What the worker may still look at: for the task under way, or because the cell has kept it.
+    std::map<std::int64_t, std::shared_ptr<const wire::shared_buffers>> inputs_; ///< by the number of the task
+    std::int64_t tasks_ = 0;
+    std::shared_ptr<const run::payload> first_input_; ///< until it runs
+    bool has_first_input_ = false;                    ///< the process was born with it
     model::outcome ending_;
     std::optional<wire::inbox> inbox_;
     os::event look_;
@@ -355,8 +381,19 @@ private:
 
 } // namespace
 
-std::unique_ptr<run::worker_body> make_process_body(std::shared_ptr<const python_description> python) {
-    return std::make_unique<process_body>(std::move(python));
+nlohmann::json hello_of(const python_description& python) {
+    return {{"executable", python.executable},
+            {"prefix", python.prefix},
+            {"base_prefix", python.base_prefix},
+            {"path", python.path},
+            {"worker_source", python.worker_source}};
+}
+
+std::unique_ptr<run::worker_body> make_process_body(std::shared_ptr<const python_description> python,
+                                                    std::shared_ptr<process_source> source) {
+    if (!source)
+        source = make_spawner(python->program);
+    return std::make_unique<process_body>(std::move(python), std::move(source));
 }
 
 } // namespace xcores::executors

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <xcores/executors/shared_inputs.hpp>
+#include <xcores/executors/worker_process.hpp>
 #include <xcores/run/worker_body.hpp>
 
 namespace xcores::executors {
@@ -17,10 +19,19 @@ struct python_description {
     std::string base_prefix;
     std::vector<std::string> path; ///< sys.path
     std::string worker_source;     ///< text of `_worker.py`
+    std::shared_ptr<shared_inputs> inputs = std::make_shared<shared_inputs>();
 };
 
-/// A worker that is a process of its own: a small C++ program that embeds Python, started by posix_spawn, spoken to
-/// over a socket. It ends with us, however we end.
-std::unique_ptr<run::worker_body> make_process_body(std::shared_ptr<const python_description>);
+/// Where a worker process finds its socket and the memory it samples itself into.
+constexpr int worker_socket_fd = 3;
+constexpr int worker_log_fd = 4;
+
+/// What wire::kind::hello says.
+nlohmann::json hello_of(const python_description&);
+
+/// A worker that is a process of its own: a small C++ program that embeds Python, spoken to over a socket. It ends with
+/// us, however we end. `source`: how it is started; by itself anew (posix_spawn).
+std::unique_ptr<run::worker_body> make_process_body(std::shared_ptr<const python_description>,
+                                                    std::shared_ptr<process_source> source = nullptr);
 
 } // namespace xcores::executors

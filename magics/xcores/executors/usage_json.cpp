@@ -42,6 +42,8 @@ json to_fields(const run::usage& used, const run::reply& answer) {
                    {"major_faults", value_of(used.major_faults)},
                    {"migrations", value_of(used.migrations)},
                    {"memory", value_of(used.memory_bytes)},
+                   {"proportional", value_of(used.proportional_bytes)},
+                   {"unique", value_of(used.unique_bytes)},
                    {"handovers_before", value_of(used.handovers_before)},
                    {"handovers_after", value_of(used.handovers_after)},
                    {"outcome", answer.how.kind},
@@ -73,6 +75,8 @@ run::usage usage_from(const json& fields) {
     used.major_faults = read<std::int64_t>(fields, "major_faults");
     used.migrations = read<std::int64_t>(fields, "migrations");
     used.memory_bytes = read<std::int64_t>(fields, "memory");
+    used.proportional_bytes = read<std::int64_t>(fields, "proportional");
+    used.unique_bytes = read<std::int64_t>(fields, "unique");
     used.handovers_before = read<std::uint64_t>(fields, "handovers_before");
     used.handovers_after = read<std::uint64_t>(fields, "handovers_after");
     if (const auto& sampling = fields.at("sampling"); !sampling.is_null())

@@ -3,61 +3,173 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
+#include <iterator>
 #include <system_error>
+#include <vector>
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 namespace xcores::executors::wire {
 namespace {
 
 struct header {
     std::uint32_t what;
-    std::uint32_t buffers;     ///< so many 64-bit sizes follow
+    std::uint32_t buffers; ///< so many places follow
+    std::uint32_t descriptors;
+    std::uint32_t unused;
     std::uint64_t fields_size; ///< MessagePack
     std::uint64_t data_size;
+    std::uint64_t block_size; ///< of the shared memory that comes with the header; 0: none
 };
 
-void send_all(int socket, const void* bytes, std::size_t size) {
-    const auto* next = static_cast<const char*>(bytes);
-    while (size > 0) {
-        const auto sent = ::send(socket, next, size, MSG_NOSIGNAL);
+/// Where a buffer is: in the block from `start` on, or in the socket, after the data.
+struct place {
+    std::uint64_t size;
+    std::uint64_t start;
+};
+constexpr auto in_socket = ~std::uint64_t{0};
+
+/// Pieces of memory to be sent in one go: one system call and one wake-up of the other side.
+class pieces {
+public:
+    void add(const void* data, std::size_t size) {
+        if (size > 0)
+            parts_.push_back({const_cast<void*>(data), size});
+    }
+    bool empty() const { return next_ == parts_.size(); }
+    msghdr message() {
+        msghdr head{};
+        head.msg_iov = parts_.data() + next_;
+        head.msg_iovlen = std::min<std::size_t>(parts_.size() - next_, IOV_MAX);
+        return head;
+    }
+    void advance(std::size_t done) {
+        while (done > 0) {
+            auto& first = parts_[next_];
+            const auto step = std::min(done, first.iov_len);
+            first.iov_base = static_cast<char*>(first.iov_base) + step;
+            first.iov_len -= step;
+            done -= step;
+            next_ += first.iov_len == 0;
+        }
+    }
+
+private:
+    std::vector<iovec> parts_;
+    std::size_t next_ = 0;
+};
+
+/// Room for the descriptors beside the bytes of a message: those of the sender and the block's.
+struct descriptor_room {
+    alignas(cmsghdr) char bytes[CMSG_SPACE(sizeof(int) * (most_descriptors + 1))] = {};
+
+    void put(msghdr& head, std::span<const int> descriptors) {
+        head.msg_control = bytes;
+        head.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+        cmsghdr* control = CMSG_FIRSTHDR(&head);
+        control->cmsg_level = SOL_SOCKET;
+        control->cmsg_type = SCM_RIGHTS;
+        control->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+        std::memcpy(CMSG_DATA(control), descriptors.data(), descriptors.size_bytes());
+    }
+    static void take(const msghdr& head, std::vector<os::unique_fd>& descriptors) {
+        const cmsghdr* control = head.msg_controllen > 0 ? CMSG_FIRSTHDR(&head) : nullptr;
+        if (!control || control->cmsg_type != SCM_RIGHTS)
+            return;
+        const auto count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (std::size_t i = 0; i < count; ++i) {
+            int fd = -1;
+            std::memcpy(&fd, CMSG_DATA(control) + i * sizeof fd, sizeof fd);
+            descriptors.emplace_back(fd);
+        }
+    }
+};
+
+void send_all(int socket, pieces& what, std::span<const int> descriptors) {
+    descriptor_room room;
+    while (!what.empty()) {
+        auto head = what.message();
+        if (!descriptors.empty())
+            room.put(head, descriptors);
+        const auto sent = ::sendmsg(socket, &head, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0)
             throw std::system_error(errno, std::generic_category(), "sending to a worker process");
-        next += sent;
-        size -= static_cast<std::size_t>(sent);
+        what.advance(static_cast<std::size_t>(sent));
+        descriptors = {}; // they went with the first bytes
     }
+}
+
+bool is_shared(const run::buffer& one) {
+    return one.size >= shared_from;
+}
+
+std::vector<place> places_of(const run::payload& content, const shared_buffers& shared) {
+    std::vector<place> places;
+    std::size_t next = 0;
+    for (const auto& one : content.buffers)
+        places.push_back({one.size, is_shared(one) ? shared.places().at(next++) : in_socket});
+    return places;
 }
 
 } // namespace
 
-void send(int socket, kind what, const nlohmann::json& fields, const run::payload& content) {
-    const auto packed = fields.is_null() ? std::vector<std::uint8_t>() : nlohmann::json::to_msgpack(fields);
-    const header head{static_cast<std::uint32_t>(what), static_cast<std::uint32_t>(content.buffers.size()),
-                      packed.size(), content.data.size()};
-    // One piece for what is small: one system call and one wake-up of the other side.
-    std::string start(reinterpret_cast<const char*>(&head), sizeof head);
+shared_buffers::shared_buffers(const run::payload& content, const allocator& allocate) {
+    constexpr std::size_t alignment = 64; // a cache line: enough for every type and for vector instructions
     for (const auto& one : content.buffers) {
-        const std::uint64_t size = one.size;
-        start.append(reinterpret_cast<const char*>(&size), sizeof size);
+        if (!is_shared(one))
+            continue;
+        places_.push_back(size_);
+        size_ += (one.size + alignment - 1) / alignment * alignment;
     }
-    start.append(packed.begin(), packed.end());
-    constexpr std::size_t small = 64 * 1024;
-    const bool together = content.data.size() <= small;
-    if (together)
-        start += content.data;
-    send_all(socket, start.data(), start.size());
-    if (!together)
-        send_all(socket, content.data.data(), content.data.size());
+    if (places_.empty())
+        return;
+    block_ = allocate(size_);
+    auto next = places_.begin();
     for (const auto& one : content.buffers)
-        send_all(socket, one.data, one.size);
+        if (is_shared(one))
+            std::memcpy(block_->data() + *next++, one.data, one.size);
+}
+
+void send(int socket, kind what, const nlohmann::json& fields, const extras& with) {
+    static const run::payload nothing;
+    const auto& content = with.content ? *with.content : nothing;
+    std::optional<shared_buffers> made;
+    if (!with.shared)
+        made.emplace(content, [](std::size_t size) { return std::make_shared<os::shared_block>(size); });
+    const auto& shared = with.shared ? *with.shared : *made;
+    std::vector<std::uint8_t> packed;
+    if (!fields.is_null())
+        nlohmann::json::to_msgpack(fields, packed);
+    const auto places = places_of(content, shared);
+    std::vector<int> descriptors(with.descriptors.begin(), with.descriptors.end());
+    if (!shared.empty())
+        descriptors.push_back(shared.fd());
+    const header head{static_cast<std::uint32_t>(what),
+                      static_cast<std::uint32_t>(places.size()),
+                      static_cast<std::uint32_t>(descriptors.size()),
+                      0,
+                      packed.size(),
+                      content.data.size(),
+                      shared.size()};
+    pieces all;
+    all.add(&head, sizeof head);
+    all.add(places.data(), places.size() * sizeof(place));
+    all.add(packed.data(), packed.size());
+    all.add(content.data.data(), content.data.size());
+    for (std::size_t i = 0; i < places.size(); ++i)
+        if (places[i].start == in_socket)
+            all.add(content.buffers[i].data, content.buffers[i].size);
+    send_all(socket, all, descriptors);
 }
 
 bool send_content(int socket, kind what, const run::payload& content) {
     try {
-        send(socket, what, {}, content);
+        send(socket, what, {}, {&content, nullptr, {}});
         return true;
     } catch (const std::system_error& error) {
         if (error.code().value() != EPIPE && error.code().value() != ECONNRESET)
@@ -66,18 +178,37 @@ bool send_content(int socket, kind what, const run::payload& content) {
     }
 }
 
-// As much as is there, but something. Zero: the other side has closed.
+// As much as is there, but something. Zero: the other side has closed. What comes with descriptors is the last that one
+// call gives (unix(7)), so theirs are in the order of the messages.
 std::size_t inbox::receive_some(void* bytes, std::size_t size) {
     for (;;) {
-        const auto got = ::recv(socket_, bytes, size, 0);
-        if (got >= 0)
+        iovec part{bytes, size};
+        descriptor_room room;
+        msghdr head{};
+        head.msg_iov = &part;
+        head.msg_iovlen = 1;
+        head.msg_control = room.bytes;
+        head.msg_controllen = sizeof room.bytes;
+        const auto got = ::recvmsg(socket_, &head, MSG_CMSG_CLOEXEC);
+        if (got >= 0) {
+            descriptor_room::take(head, descriptors_);
             return static_cast<std::size_t>(got);
+        }
         reset_ = reset_ || errno == ECONNRESET; // unix(7): its receive queue was not empty
         if (reset_)
             return 0;
         if (errno != EINTR)
             throw std::system_error(errno, std::generic_category(), "receiving from a worker process");
     }
+}
+
+std::vector<os::unique_fd> inbox::take_descriptors(std::size_t count) {
+    if (count > descriptors_.size())
+        throw std::runtime_error("a worker process sent a message without its descriptors");
+    const auto end = descriptors_.begin() + static_cast<std::ptrdiff_t>(count);
+    std::vector<os::unique_fd> taken(std::make_move_iterator(descriptors_.begin()), std::make_move_iterator(end));
+    descriptors_.erase(descriptors_.begin(), end);
+    return taken;
 }
 
 bool inbox::take(void* bytes, std::size_t size) {
@@ -110,23 +241,37 @@ std::optional<message> inbox::receive() {
     header head{};
     if (!take(&head, sizeof head))
         return std::nullopt;
-    if (head.what > static_cast<std::uint32_t>(kind::taken))
+    if (head.what > static_cast<std::uint32_t>(kind::ended))
         throw std::runtime_error("a worker process sent something that is not a message");
     message got;
     got.what = static_cast<kind>(head.what);
-    std::vector<std::uint64_t> sizes(head.buffers);
+    got.descriptors = take_descriptors(head.descriptors);
+    std::vector<place> places(head.buffers);
     std::vector<std::uint8_t> packed(head.fields_size);
     got.content.data.resize(head.data_size);
-    if (!take(sizes.data(), sizes.size() * sizeof(std::uint64_t)) || !take(packed.data(), packed.size()) ||
+    if (!take(places.data(), places.size() * sizeof(place)) || !take(packed.data(), packed.size()) ||
         !take(got.content.data.data(), got.content.data.size()))
         return std::nullopt;
     if (!packed.empty())
         got.fields = nlohmann::json::from_msgpack(packed);
-    for (const auto size : sizes) {
-        const std::shared_ptr<std::byte[]> bytes(new std::byte[size]);
-        if (!take(bytes.get(), size))
-            return std::nullopt;
-        got.content.buffers.push_back({bytes.get(), size, bytes});
+    std::shared_ptr<const std::byte> block;
+    if (head.block_size > 0) {
+        if (got.descriptors.empty())
+            throw std::runtime_error("a worker process sent buffers without their memory");
+        block = os::shared_block::map(got.descriptors.back(), head.block_size);
+        got.descriptors.pop_back();
+    }
+    for (const auto& [size, start] : places) {
+        if (start == in_socket) {
+            const std::shared_ptr<std::byte[]> bytes(new std::byte[size]);
+            if (!take(bytes.get(), size))
+                return std::nullopt;
+            got.content.buffers.push_back({bytes.get(), size, bytes});
+        } else if (start > head.block_size || size > head.block_size - start) {
+            throw std::runtime_error("a worker process sent a buffer that is not in its block");
+        } else {
+            got.content.buffers.push_back({block.get() + start, size, block});
+        }
     }
     return got;
 }

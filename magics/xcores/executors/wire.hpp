@@ -2,13 +2,19 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include <xcores/os/shared_memory.hpp>
 #include <xcores/run/payload.hpp>
 
-/// Messages between the kernel and a process worker, over a stream socket.
+/// Messages between the kernel and a process worker, over a stream socket. Large buffers travel beside it, in shared
+/// memory: the receiver looks at them where they are.
 namespace xcores::executors::wire {
 
 enum class kind : std::uint32_t {
@@ -29,24 +35,62 @@ enum class kind : std::uint32_t {
     items,    ///< to it: some; none: it is over
     results,  ///< from it, while it executes: what fits no outbox, after all that is there
     taken,    ///< to it: they have been
+    load,     ///< to a zygote, with the input that the next workers will be given
+    loaded,   ///< from it; or failed
+    unload,   ///< to it: it may let go of the input
+    fork,     ///< to it, with the descriptors of a new worker
+    forked,   ///< from it, with a descriptor of the process; or failed
+    ended,    ///< from it, at any time: how a worker ended
 };
 
 struct message {
     kind what{};
     nlohmann::json fields;
     run::payload content;
+    std::vector<os::unique_fd> descriptors;
 };
 
+/// Buffers of at least this size go through shared memory, smaller ones through the socket. Below it the descriptor and
+/// the mapping cost more than the copy.
+constexpr std::size_t shared_from = 64 * 1024;
+
+/// The large buffers of a payload, copied into shared memory. Made once, it serves several receivers.
+class shared_buffers {
+public:
+    using allocator = std::function<std::shared_ptr<os::shared_block>(std::size_t)>;
+
+    /// `allocate` is not called when there are none. Failure: std::system_error.
+    shared_buffers(const run::payload&, const allocator& allocate);
+
+    bool empty() const noexcept { return places_.empty(); }
+    int fd() const noexcept { return block_->fd(); }
+    std::size_t size() const noexcept { return size_; } ///< of the part of the block that is used
+    const std::vector<std::size_t>& places() const noexcept { return places_; }
+
+private:
+    std::shared_ptr<os::shared_block> block_;
+    std::size_t size_ = 0;
+    std::vector<std::size_t> places_;
+};
+
+/// What may go with a message besides its fields; nothing of it is owned.
+struct extras {
+    const run::payload* content = nullptr;
+    const shared_buffers* shared = nullptr; ///< those of `content`, if they were made before
+    std::span<const int> descriptors;       ///< at most `most_descriptors`
+};
+constexpr std::size_t most_descriptors = 4;
+
 /// Failure: std::system_error; EPIPE when the other side is gone (no SIGPIPE).
-void send(int socket, kind what, const nlohmann::json& fields = {}, const run::payload& content = {});
+void send(int socket, kind what, const nlohmann::json& fields = {}, const extras& = {});
 
 /// The same for a message without fields. False: the other side is gone.
 bool send_content(int socket, kind what, const run::payload& content);
 
-/// The receiving end of a socket. What is small comes with one system call.
+/// The receiving end of a socket: the only one, because it reads ahead. What is small comes with one system call.
 class inbox {
 public:
-    explicit inbox(int socket) noexcept : socket_(socket) {}
+    explicit inbox(int socket) : socket_(socket) {}
 
     bool has_more() const noexcept {
         return begin_ < end_;
@@ -62,12 +106,14 @@ public:
 private:
     bool take(void* bytes, std::size_t size);
     std::size_t receive_some(void* bytes, std::size_t size);
+    std::vector<os::unique_fd> take_descriptors(std::size_t count);
 
     int socket_;
     bool reset_ = false;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
     std::vector<char> held_ = std::vector<char>(16 * 1024);
+    std::vector<os::unique_fd> descriptors_; ///< that came with what is held, in the order of their messages
 };
 
 } // namespace xcores::executors::wire

@@ -166,6 +166,10 @@ configuration configuration_from(const place& from) {
     return one;
 }
 
+std::int64_t bytes_of(const std::optional<traffic>& one) {
+    return one ? one->copied + one->shared : 0;
+}
+
 } // namespace
 
 void add_round(configuration& to, const report& from) {
@@ -179,6 +183,8 @@ void add_round(configuration& to, const report& from) {
         to.startup = std::max(to.startup.value_or(nanoseconds{0}), ready);
     if (sum.memory_bytes)
         to.memory_bytes = std::max(to.memory_bytes.value_or(0), *sum.memory_bytes);
+    if (sum.bytes_in || sum.bytes_out)
+        to.moved_bytes = std::max(to.moved_bytes.value_or(0), bytes_of(sum.bytes_in) + bytes_of(sum.bytes_out));
     blend(to.cores_busy, sum.cores_busy, round);
     if (sum.running)
         blend(to.transfer, std::clamp(1 - ratio(sum.running->length(), wall), 0.0, 1.0), round);

@@ -33,8 +33,8 @@ struct configuration {
     /// more workers than cores, because then they take the cores from each other; empty: unknown.
     std::vector<nanoseconds> core_waits;
 
-    std::optional<nanoseconds> startup; ///< until all its workers were ready, when they were new
-    std::optional<std::int64_t> moved_bytes;
+    std::optional<nanoseconds> startup;      ///< until all its workers were ready, when they were new
+    std::optional<std::int64_t> moved_bytes; ///< of values, in and out in one round, copied or shared
     std::optional<std::int64_t> memory_bytes;
     std::optional<double> cores_busy;
     std::optional<double> transfer; ///< share of the wall time in which nobody ran: data was on its way

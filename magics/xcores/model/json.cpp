@@ -7,9 +7,12 @@ namespace xcores::model {
 
 namespace {
 
-// One letter a span, so that a long run stays short; the order is that of the enumerations.
-constexpr std::string_view state_letters = "?rgcb";
-constexpr std::string_view gil_letters = "?nh";
+json memory_shares_json(const worker_record& worker) {
+    if (!worker.proportional_bytes && !worker.unique_bytes)
+        return nullptr;
+    return {{"proportional_bytes", optional_json(worker.proportional_bytes)},
+            {"unique_bytes", optional_json(worker.unique_bytes)}};
+}
 
 json id_json(std::int64_t id) {
     return id == 0 ? json(nullptr) : json(id);
@@ -61,6 +64,9 @@ json worker_json(const worker_record& worker) {
                    {"migrations", optional_json(worker.migrations)},
                    {"memory_bytes", optional_json(worker.memory_bytes)},
                    {"items", optional_json(worker.items)},
+                   {"memory_shares", memory_shares_json(worker)},
+                   {"bytes_in", optional_json(worker.bytes_in)},
+                   {"bytes_out", optional_json(worker.bytes_out)},
                    {"outcome", outcome_json(worker.how)},
                    {"result", worker.result},
                    {"spans", spans_json(worker.spans)}};
@@ -101,114 +107,6 @@ json repeats_json(const std::optional<repeat_record>& repeats) {
     return {{"runs", repeats->runs}, {"wall_ns", spread_json(repeats->wall)}, {"run_ns", std::move(workers)}};
 }
 
-template <class Enum>
-Enum from_letter(const place& from, std::string_view letters, std::size_t index) {
-    const auto found = letters.find(from.text()[index]);
-    if (found == std::string_view::npos)
-        from.fail("unknown letter");
-    return static_cast<Enum>(found);
-}
-
-std::vector<span> spans_from(const place& from) {
-    const place gaps = from.at("gap_ns");
-    const place lengths = from.at("length_ns");
-    const place states = from.at("state");
-    const place gils = from.at("gil");
-    const place cores = from.at("core");
-    const std::size_t size = gaps.size();
-    if (lengths.size() != size || states.text().size() != size || gils.text().size() != size || cores.size() != size)
-        from.fail("columns of different lengths");
-    std::vector<span> result;
-    result.reserve(size);
-    nanoseconds previous{};
-    for (std::size_t i = 0; i < size; ++i) {
-        span one;
-        one.start = previous + gaps.at(i).time();
-        one.end = one.start + lengths.at(i).time();
-        one.state = from_letter<thread_state>(states, state_letters, i);
-        one.gil = from_letter<gil_state>(gils, gil_letters, i);
-        one.core = optional_integer<int>(cores.at(i)).value_or(-1);
-        previous = one.end;
-        result.push_back(one);
-    }
-    return result;
-}
-
-outcome outcome_from(const place& from) {
-    outcome how;
-    how.kind = enumerator<outcome_kind>(from.at("kind"), 8);
-    how.type = from.at("type").text();
-    how.message = from.at("message").text();
-    how.traceback = from.at("traceback").text();
-    how.code = optional_integer<int>(from.at("code"));
-    how.abandoned = from.at("abandoned").flag();
-    return how;
-}
-
-worker_record worker_from(const place& from) {
-    worker_record worker;
-    worker.index = from.at("index").integer<int>();
-    if (from.has("lane")) {
-        worker.lane = enumerator<lane_kind>(from.at("lane"), 4);
-        worker.name = from.at("name").text();
-    }
-    worker.process_id = optional_integer<std::int64_t>(from.at("process_id")).value_or(0);
-    worker.native_thread_id = optional_integer<std::int64_t>(from.at("native_thread_id")).value_or(0);
-    worker.startup = optional_interval(from.at("startup_ns"));
-    worker.transfer_in = optional_interval(from.at("transfer_in_ns"));
-    worker.run = optional_interval(from.at("run_ns"));
-    worker.transfer_out = optional_interval(from.at("transfer_out_ns"));
-    worker.cpu = optional_time(from.at("cpu_ns"));
-    worker.queue_wait = optional_time(from.at("queue_wait_ns"));
-    worker.voluntary_switches = optional_integer<std::int64_t>(from.at("voluntary_switches"));
-    worker.involuntary_switches = optional_integer<std::int64_t>(from.at("involuntary_switches"));
-    worker.minor_faults = optional_integer<std::int64_t>(from.at("minor_faults"));
-    worker.major_faults = optional_integer<std::int64_t>(from.at("major_faults"));
-    worker.migrations = optional_integer<std::int64_t>(from.at("migrations"));
-    worker.memory_bytes = optional_integer<std::int64_t>(from.at("memory_bytes"));
-    worker.items = optional_integer<std::int64_t>(from.at("items"));
-    worker.how = outcome_from(from.at("outcome"));
-    worker.result = from.at("result").text();
-    worker.spans = spans_from(from.at("spans"));
-    return worker;
-}
-
-std::optional<sampling_record> sampling_from(const place& from) {
-    if (from.is_null())
-        return std::nullopt;
-    sampling_record sampling;
-    sampling.period = from.at("period_ns").time();
-    sampling.widest_period = optional_time(from.at("widest_period_ns"));
-    sampling.ticks = from.at("ticks").integer<std::int64_t>();
-    sampling.missed = from.at("missed").integer<std::int64_t>();
-    sampling.cost = from.at("cost_ns").time();
-    sampling.latest = optional_time(from.at("latest_ns"));
-    return sampling;
-}
-
-std::optional<items_record> items_from(const place& from) {
-    if (from.is_null())
-        return std::nullopt;
-    return items_record{from.at("done").integer<std::int64_t>(), from.at("failed").integer<std::int64_t>(),
-                        optional_integer<std::int64_t>(from.at("total"))};
-}
-
-spread spread_from(const place& from) {
-    if (from.size() != 3)
-        from.fail("expected the least, the median and the most");
-    return {from.at(std::size_t{0}).time(), from.at(std::size_t{1}).time(), from.at(std::size_t{2}).time()};
-}
-
-std::optional<repeat_record> repeats_from(const place& from) {
-    if (from.is_null())
-        return std::nullopt;
-    repeat_record repeats{from.at("runs").integer<int>(), spread_from(from.at("wall_ns")), {}};
-    const place workers = from.at("run_ns");
-    for (std::size_t i = 0; i < workers.size(); ++i)
-        repeats.run.push_back(workers.at(i).is_null() ? std::nullopt : std::optional(spread_from(workers.at(i))));
-    return repeats;
-}
-
 } // namespace
 
 json environment_json(const environment_record& environment) {
@@ -219,18 +117,6 @@ json environment_json(const environment_record& environment) {
             {"cores", environment.cores},
             {"switch_interval_ns", optional_json(environment.switch_interval)},
             {"gil_disabled", environment.gil_disabled}};
-}
-
-environment_record environment_from(const place& from) {
-    environment_record environment;
-    environment.xcores = from.at("xcores").text();
-    environment.python = from.at("python").text();
-    environment.platform = from.at("platform").text();
-    environment.cpu = from.at("cpu").text();
-    environment.cores = integers(from.at("cores"));
-    environment.switch_interval = optional_time(from.at("switch_interval_ns"));
-    environment.gil_disabled = from.at("gil_disabled").flag();
-    return environment;
 }
 
 json to_json(const report& from) {
@@ -253,32 +139,6 @@ json to_json(const report& from) {
                    {"downsampled_from", optional_json(from.downsampled_from)}};
     if (from.left_out > 0)
         result["left_out"] = from.left_out;
-    return result;
-}
-
-report report_from_json(const json& document) {
-    const place from(document, "");
-    if (const place schema = from.at("schema"); schema.text() != report::schema)
-        schema.fail("expected \"" + std::string(report::schema) + "\", not \"" + schema.text() + "\"");
-    report result;
-    result.kind = enumerator<worker_kind>(from.at("kind"), 4);
-    result.environment = environment_from(from.at("environment"));
-    result.wall = optional_time(from.at("wall_ns"));
-    result.elapsed = from.at("elapsed_ns").time();
-    const place workers = from.at("workers");
-    for (std::size_t i = 0; i < workers.size(); ++i)
-        result.workers.push_back(worker_from(workers.at(i)));
-    const place gils = from.at("gils");
-    for (std::size_t i = 0; i < gils.size(); ++i) {
-        const place gil = gils.at(i);
-        result.gils.push_back(
-            {gil.at("name").text(), integers(gil.at("workers")), optional_integer<std::int64_t>(gil.at("handovers"))});
-    }
-    result.sampling = sampling_from(from.at("sampling"));
-    result.items = items_from(from.at("items"));
-    result.repeats = repeats_from(from.at("repeats"));
-    result.left_out = optional_integer<std::int64_t>(from.at_if_present("left_out")).value_or(0);
-    result.downsampled_from = optional_integer<std::int64_t>(from.at_if_present("downsampled_from"));
     return result;
 }
 

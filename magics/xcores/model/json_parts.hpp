@@ -6,6 +6,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -16,6 +17,10 @@
 namespace xcores::model {
 
 using nlohmann::json;
+
+// One letter a span, so that a long run stays short; the order is that of the enumerations.
+inline constexpr std::string_view state_letters = "?rgcb";
+inline constexpr std::string_view gil_letters = "?nh";
 
 template <class T>
 json optional_json(const std::optional<T>& value) {
@@ -28,6 +33,10 @@ inline json optional_json(const std::optional<nanoseconds>& value) {
 
 inline json optional_json(const std::optional<interval>& value) {
     return value ? json{value->start.count(), value->end.count()} : json(nullptr);
+}
+
+inline json optional_json(const std::optional<traffic>& value) {
+    return value ? json{{"copied", value->copied}, {"shared", value->shared}} : json(nullptr);
 }
 
 /// A place in a JSON document that knows its own path, so that every complaint can name it.
@@ -128,6 +137,12 @@ inline std::optional<interval> optional_interval(const place& from) {
     if (from.size() != 2)
         from.fail("expected a start and an end");
     return interval{from.at(std::size_t{0}).time(), from.at(std::size_t{1}).time()};
+}
+
+inline std::optional<traffic> optional_traffic(const place& from) {
+    if (from.is_null())
+        return std::nullopt;
+    return traffic{from.at("copied").integer<std::int64_t>(), from.at("shared").integer<std::int64_t>()};
 }
 
 inline std::vector<int> integers(const place& from) {

@@ -27,6 +27,12 @@ enum class lane_kind : std::uint8_t {
     process,       ///< below the notebook's; `cpu` is that of all its threads, and its GIL is unknown
 };
 
+/// subinterp: a GIL for each interpreter, or the main interpreter's for all.
+enum class gil_choice : std::uint8_t { own, shared };
+
+/// procs: each process started anew, or forked from one that holds a started interpreter and the inputs.
+enum class start_method : std::uint8_t { spawn, forkserver };
+
 /// What a worker's thread was doing at one sample.
 enum class thread_state : std::uint8_t {
     unknown,
@@ -80,6 +86,14 @@ struct outcome {
     bool operator==(const outcome&) const = default;
 };
 
+/// How many bytes of values went one way.
+struct traffic {
+    std::int64_t copied = 0;
+    std::int64_t shared = 0; ///< in buffers that the other side looks at where they are
+
+    bool operator==(const traffic&) const = default;
+};
+
 struct worker_record {
     int index = 0;
     lane_kind lane = lane_kind::worker;
@@ -101,6 +115,12 @@ struct worker_record {
     std::optional<std::int64_t> migrations;   ///< moves from one core to another
     std::optional<std::int64_t>
         memory_bytes; ///< what this worker costs: process: resident memory; else growth of the process
+    std::optional<std::int64_t>
+        proportional_bytes;                   ///< process: resident memory, pages shared with others counted in parts
+    std::optional<std::int64_t> unique_bytes; ///< process: of it what no other process shares
+
+    std::optional<traffic> bytes_in;
+    std::optional<traffic> bytes_out;
 
     std::optional<std::int64_t> items; ///< of a mapped cell: how many this worker has done; else empty
 

@@ -66,6 +66,13 @@ std::optional<std::vector<nanoseconds>> holding_times(const report& from, const 
     return sampled ? std::optional(std::move(held)) : std::nullopt;
 }
 
+void add(std::optional<traffic>& sum, const std::optional<traffic>& more) {
+    if (!more)
+        return;
+    const traffic before = sum.value_or(traffic{});
+    sum = traffic{before.copied + more->copied, before.shared + more->shared};
+}
+
 int bound_of(const report& from) {
     const auto workers = std::ssize(from.workers);
     const auto cores = from.environment.cores.empty() ? workers : std::ssize(from.environment.cores);
@@ -103,6 +110,10 @@ totals totals_of(const report& from) {
     for (const worker_record& worker : from.workers) {
         if (worker.memory_bytes)
             sum.memory_bytes = sum.memory_bytes.value_or(0) + *worker.memory_bytes;
+        if (worker.proportional_bytes)
+            sum.proportional_bytes = sum.proportional_bytes.value_or(0) + *worker.proportional_bytes;
+        add(sum.bytes_in, worker.bytes_in);
+        add(sum.bytes_out, worker.bytes_out);
         sum.returned += worker.how.kind == outcome_kind::returned ? 1 : 0;
         if (!worker.run)
             continue;

@@ -36,7 +36,10 @@ struct totals {
     int speedup_bound = 1;                    ///< min(workers, usable cores): no cell can gain more than this here;
                                               ///< of a run without workers of ours the usable cores
     std::optional<std::int64_t> memory_bytes; ///< sum over the workers for which it is known
-    int returned = 0;                         ///< workers that ran to the end
+    std::optional<std::int64_t> proportional_bytes; ///< likewise: what all together take
+    std::optional<traffic> bytes_in;                ///< likewise
+    std::optional<traffic> bytes_out;
+    int returned = 0; ///< workers that ran to the end
 };
 
 totals totals_of(const report&);

@@ -2,6 +2,9 @@
 #include <xcores/os/machine.hpp>
 
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -76,6 +79,35 @@ std::optional<std::int64_t> resident_bytes_of(std::int64_t process) noexcept {
     char path[40];
     std::snprintf(path, sizeof path, "/proc/%lld/statm", static_cast<long long>(process));
     return resident_bytes_in(path);
+}
+
+int threads_of_this_process() noexcept {
+    std::error_code unknown;
+    const std::filesystem::directory_iterator threads("/proc/self/task", unknown);
+    return unknown ? 0 : static_cast<int>(std::distance(threads, std::filesystem::directory_iterator()));
+}
+
+shared_view memory_shares() noexcept {
+    const unique_fd file(::open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC));
+    char text[2048];
+    const auto size = file ? ::read(file.get(), text, sizeof text - 1) : -1;
+    if (size <= 0)
+        return {};
+    text[size] = 0;
+    const auto kilobytes = [&text](const char* label) -> std::optional<std::int64_t> {
+        const char* line = std::strstr(text, label);
+        return line ? std::optional<std::int64_t>(std::strtoll(line + std::strlen(label), nullptr, 10)) : std::nullopt;
+    };
+    constexpr std::int64_t unit = 1024;
+    const auto proportional = kilobytes("\nPss:");
+    const auto clean = kilobytes("\nPrivate_Clean:");
+    const auto dirty = kilobytes("\nPrivate_Dirty:");
+    shared_view seen;
+    if (proportional)
+        seen.proportional = *proportional * unit;
+    if (clean && dirty)
+        seen.unique = (*clean + *dirty) * unit;
+    return seen;
 }
 
 } // namespace xcores::os

@@ -2,16 +2,28 @@
 #include <xcores/os/shared_memory.hpp>
 
 #include <cerrno>
+#include <stdexcept>
 #include <system_error>
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 namespace xcores::os {
+namespace {
+
+constexpr int seals = F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+
+[[noreturn]] void refused(const char* what) {
+    throw std::system_error(errno, std::generic_category(), what);
+}
+
+} // namespace
 
 shared_memory shared_memory::create(std::size_t bytes) {
     unique_fd fd(memfd_create("xcores", MFD_CLOEXEC));
     if (!fd || ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0)
-        throw std::system_error(errno, std::generic_category(), "shared memory");
+        refused("shared memory");
     return {std::move(fd), bytes};
 }
 
@@ -22,7 +34,7 @@ shared_memory shared_memory::map(unique_fd fd, std::size_t bytes) {
 shared_memory::shared_memory(unique_fd fd, std::size_t bytes) : fd_(std::move(fd)), bytes_(bytes) {
     data_ = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
     if (data_ == MAP_FAILED)
-        throw std::system_error(errno, std::generic_category(), "mapping shared memory");
+        refused("mapping shared memory");
 }
 
 shared_memory::shared_memory(shared_memory&& other) noexcept
@@ -31,6 +43,36 @@ shared_memory::shared_memory(shared_memory&& other) noexcept
 shared_memory::~shared_memory() {
     if (data_)
         munmap(data_, bytes_);
+}
+
+shared_block::shared_block(std::size_t capacity)
+    : fd_(memfd_create("xcores data", MFD_CLOEXEC | MFD_ALLOW_SEALING)), capacity_(capacity) {
+    if (!fd_ || ::ftruncate(fd_.get(), static_cast<off_t>(capacity)) != 0)
+        refused("shared memory");
+    void* start = ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
+    if (start == MAP_FAILED)
+        refused("mapping shared memory");
+    data_ = static_cast<std::byte*>(start);
+    if (::fcntl(fd_.get(), F_ADD_SEALS, seals) != 0) { // from here on nobody gets another mapping that can write
+        ::munmap(data_, capacity_);
+        refused("sealing shared memory");
+    }
+}
+
+shared_block::~shared_block() {
+    ::munmap(data_, capacity_);
+}
+
+std::shared_ptr<const std::byte> shared_block::map(const unique_fd& fd, std::size_t size) {
+    struct stat about{};
+    if ((::fcntl(fd.get(), F_GET_SEALS) & seals) != seals || ::fstat(fd.get(), &about) != 0 ||
+        static_cast<std::size_t>(about.st_size) < size)
+        throw std::runtime_error("shared memory that is not sealed");
+    void* start = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
+    if (start == MAP_FAILED)
+        refused("mapping shared memory");
+    return {static_cast<const std::byte*>(start),
+            [size](const std::byte* bytes) { ::munmap(const_cast<std::byte*>(bytes), size); }};
 }
 
 } // namespace xcores::os

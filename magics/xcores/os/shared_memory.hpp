@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
 #include <xcores/os/fd.hpp>
 
@@ -26,6 +27,29 @@ private:
     unique_fd fd_;
     void* data_ = nullptr;
     std::size_t bytes_ = 0;
+};
+
+/// Memory that this process fills for others to read: the system refuses every change by anybody else, and to change
+/// its size. It has no name, so nothing can be left behind. Failure: std::system_error.
+class shared_block {
+public:
+    explicit shared_block(std::size_t capacity);
+    shared_block(const shared_block&) = delete;
+    shared_block& operator=(const shared_block&) = delete;
+    ~shared_block();
+
+    std::byte* data() const noexcept { return data_; }
+    std::size_t capacity() const noexcept { return capacity_; }
+    int fd() const noexcept { return fd_.get(); }
+
+    /// The bytes of such a block as the other side sees them. They stay as long as the pointer does; the descriptor is
+    /// not needed for that. Failure: std::runtime_error for memory that others could change or shorten.
+    static std::shared_ptr<const std::byte> map(const unique_fd& fd, std::size_t size);
+
+private:
+    unique_fd fd_;
+    std::byte* data_ = nullptr;
+    std::size_t capacity_;
 };
 
 } // namespace xcores::os

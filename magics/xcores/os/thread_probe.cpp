@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/os/thread_probe.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +13,8 @@
 #include <sys/resource.h>
 #include <sys/rseq.h>
 #include <sys/syscall.h>
+
+#include <xcores/os/machine.hpp>
 
 namespace xcores::os {
 namespace {
@@ -96,6 +99,31 @@ void block_signals_on_this_thread() noexcept {
     for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) // these are about this very thread
         sigdelset(&all, own);
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+namespace {
+
+void run_on(const std::vector<int>& cores) noexcept {
+    const auto slots = static_cast<std::size_t>(*std::ranges::max_element(cores)) + 1;
+    cpu_set_t* set = CPU_ALLOC(slots);
+    if (!set)
+        return;
+    const auto bytes = CPU_ALLOC_SIZE(slots);
+    CPU_ZERO_S(bytes, set);
+    for (const int core : cores)
+        CPU_SET_S(static_cast<std::size_t>(core), bytes, set);
+    sched_setaffinity(0, bytes, set);
+    CPU_FREE(set);
+}
+
+} // namespace
+
+void core_choice::pin(int core) noexcept {
+    if (core < 0 && before_.empty())
+        return;
+    if (before_.empty())
+        before_ = usable_cores();
+    run_on(core < 0 ? std::exchange(before_, {}) : std::vector{core});
 }
 
 namespace {

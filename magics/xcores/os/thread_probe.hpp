@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include <xcores/os/clock.hpp>
 #include <xcores/os/fd.hpp>
@@ -54,6 +55,16 @@ thread_totals totals_of_this_thread() noexcept;
 /// Makes the calling thread deaf to signals meant for the process, so that they reach the main thread. For threads of
 /// ours.
 void block_signals_on_this_thread() noexcept;
+
+/// Keeps a thread on one core, and lets it go again.
+/// Thread: the one that is meant. Failure: it stays where it may run; nothing throws.
+class core_choice {
+public:
+    void pin(int core) noexcept; ///< negative: where it could run before the first pin
+
+private:
+    std::vector<int> before_;
+};
 
 void name_this_thread(const char* name) noexcept;          ///< at most 15 bytes are kept
 void name_thread(std::thread&, const char* name) noexcept; ///< at once, while the thread may not yet have run

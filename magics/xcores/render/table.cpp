@@ -99,6 +99,20 @@ std::string gil_line(const model::report& from, const model::gil_record& gil) {
     return text;
 }
 
+std::string moved(const std::optional<model::traffic>& what, std::string_view way) {
+    if (!what)
+        return "";
+    const std::string shared = what->shared > 0 ? " and " + model::bytes(what->shared) + " shared" : "";
+    return model::bytes(what->copied) + " copied" + shared + std::string(way);
+}
+
+/// "data: 12 kB copied and 200 MB shared in, 1 kB copied out"; empty when nothing is known.
+std::string data_line(const model::totals& sum) {
+    const std::string in = moved(sum.bytes_in, " in");
+    const std::string out = moved(sum.bytes_out, " out");
+    return in.empty() && out.empty() ? "" : "data: " + in + (in.empty() || out.empty() ? "" : ", ") + out;
+}
+
 std::vector<std::string> totals_in(const model::report& from) {
     const model::totals sum = model::totals_of(from);
     std::string line = (from.wall ? "wall time " : "so far ") + model::duration(from.elapsed);
@@ -109,8 +123,10 @@ std::vector<std::string> totals_in(const model::report& from) {
         line += "; best possible speed-up " + std::to_string(sum.speedup_bound) + "x";
     if (sum.memory_bytes)
         line += "; memory " + model::bytes(*sum.memory_bytes);
+    if (sum.proportional_bytes)
+        line += " (" + model::bytes(*sum.proportional_bytes) + " with shared pages counted once)";
     std::vector<std::string> lines{line};
-    for (auto more : {model::progress_text(from), model::repeats_text(from)})
+    for (auto more : {data_line(sum), model::progress_text(from), model::repeats_text(from)})
         if (!more.empty())
             lines.push_back(std::move(more));
     const auto before_gils = lines.size();

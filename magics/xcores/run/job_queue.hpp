@@ -22,6 +22,8 @@ namespace xcores::run {
 
 struct queue_plan {
     model::worker_kind kind = model::worker_kind::threads;
+    model::gil_choice gil = model::gil_choice::own;
+    model::start_method start = model::start_method::forkserver;
     int workers = 1;                         ///< at most; they come as jobs do
     std::shared_ptr<const function> initial; ///< called once in each worker before its first job; may be null
     payload initial_input;

@@ -24,7 +24,7 @@ public:
 
     // Guarded by the queue's lock
     std::shared_ptr<worker> by; ///< until it has left
-    std::unique_ptr<sample_log> log;
+    sample_log::owner log;
     model::worker_record record;
     gil_identity gil;
     nanoseconds cpu_before{-1};

@@ -44,7 +44,7 @@ void job_queue::arrive(seat& place, worker& by) {
     place.gil = body.gil();
     place.cpu_before = body.cpu_time();
     if (auto* what = body.thread_probe(); what && sampler_) {
-        place.log = std::make_unique<sample_log>();
+        place.log = sample_log::create();
         sampler_->add(*what, *place.log);
     }
 }

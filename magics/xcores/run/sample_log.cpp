@@ -2,6 +2,9 @@
 #include <xcores/run/sample_log.hpp>
 
 #include <algorithm>
+#include <new>
+
+#include <sys/mman.h>
 
 namespace xcores::run {
 namespace {
@@ -36,6 +39,17 @@ void sample_log::place::set(const entry& one) noexcept {
     rest_.store(static_cast<std::uint64_t>(static_cast<std::uint32_t>(one.core)) << 32U |
                     static_cast<std::uint64_t>(one.gil) << 8U | static_cast<std::uint64_t>(one.state),
                 order);
+}
+
+sample_log::owner sample_log::create() {
+    void* memory = ::mmap(nullptr, sizeof(sample_log), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        throw std::bad_alloc();
+    return owner(static_cast<sample_log*>(memory));
+}
+
+void sample_log::unmap::operator()(sample_log* log) const noexcept {
+    ::munmap(log, sizeof(sample_log));
 }
 
 void sample_log::clear() noexcept {

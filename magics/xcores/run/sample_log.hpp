@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include <xcores/model/report.hpp>
@@ -20,6 +21,13 @@ using std::chrono::nanoseconds;
 class sample_log {
 public:
     static constexpr std::size_t capacity = 30000; ///< 720 kB, touched as it fills
+
+    /// In zeroed memory of its own, of which pages are taken as they are filled: a log of a short run is small.
+    struct unmap {
+        void operator()(sample_log*) const noexcept;
+    };
+    using owner = std::unique_ptr<sample_log, unmap>;
+    static owner create(); ///< Failure: std::bad_alloc.
 
     void clear() noexcept;
 

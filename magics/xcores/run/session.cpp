@@ -17,6 +17,15 @@ model::interval relative(model::interval absolute, nanoseconds origin) {
     return {absolute.start - origin, absolute.end - origin};
 }
 
+std::optional<model::traffic> traffic_of(const payload& what, std::optional<std::size_t> shared_from) {
+    if (!shared_from)
+        return std::nullopt;
+    model::traffic sum{static_cast<std::int64_t>(what.data.size()), 0};
+    for (const auto& one : what.buffers)
+        (one.size >= *shared_from ? sum.shared : sum.copied) += static_cast<std::int64_t>(one.size);
+    return sum;
+}
+
 } // namespace
 
 session::session(plan what, std::shared_ptr<pool> workers, model::environment_record environment)
@@ -129,6 +138,7 @@ bool session::receive(slot& one, int index, worker& by) {
     if (!by.opened) {
         mark(one, phase::opening);
         const auto begin = since_start();
+        body.foresee(plan_.inputs[static_cast<std::size_t>(index)]);
         body.open();
         by.opened = true;
         const std::lock_guard lock(mutex_);
@@ -144,13 +154,14 @@ bool session::receive(slot& one, int index, worker& by) {
         one.now = phase::receiving;
         identify(one, body);
         if (auto* what = body.thread_probe(); what && sampler_) {
-            one.log = std::make_unique<sample_log>();
+            one.log = sample_log::create();
             sampler_->add(*what, *one.log);
             one.registered = true;
         }
     }
     prepare(index, by);
     const std::lock_guard lock(mutex_);
+    one.record.bytes_in = traffic_of(*plan_.inputs[static_cast<std::size_t>(index)], body.shares_from());
     one.record.transfer_in = model::interval{begin, since_start()};
     return true;
 }
@@ -172,8 +183,10 @@ void session::prepare(int index, worker& by) {
         if (kept->output_.size() == 1)
             kept->event_.notify();
     };
+    const auto& pins = plan_.pin_to;
+    const int core = pins.empty() ? -1 : pins[static_cast<std::size_t>(index) % pins.size()];
     by.body().prepare({index, static_cast<int>(slots_.size()), plan_.inputs[static_cast<std::size_t>(index)],
-                       plan_.sample_period, make_feed(index)},
+                       plan_.sample_period, make_feed(index), core},
                       sink);
 }
 
@@ -213,7 +226,9 @@ void session::explain(model::outcome& how) const {
         how.message = "stopped because an item failed";
 }
 
-void session::end(slot& one, int, worker& by, reply answer) {
+void session::end(slot& one, int index, worker& by, reply answer) {
+    // Before anybody can learn that the run is over: whose data it is may change it then.
+    plan_.inputs[static_cast<std::size_t>(index)].reset();
     {
         const std::lock_guard lock(mutex_);
         if (one.now == phase::ended) // abandoned meanwhile: nobody waits for this any more
@@ -230,6 +245,8 @@ void session::end(slot& one, int, worker& by, reply answer) {
         answer.how = stopped("it did not stop when asked and was killed");
     explain(answer.how);
     lose_item(one, answer.how);
+    if (one.record.transfer_out)
+        one.record.bytes_out = traffic_of(answer.output, by.body().shares_from());
     one.record.how = std::move(answer.how);
     one.record.result = std::move(answer.summary);
     one.output = std::make_shared<const payload>(std::move(answer.output));

@@ -20,9 +20,13 @@ namespace xcores::run {
 /// One cell on N workers, as a plain value.
 struct plan {
     model::worker_kind kind = model::worker_kind::threads;
+    model::gil_choice gil = model::gil_choice::own;
+    model::start_method start = model::start_method::forkserver;
     std::vector<std::shared_ptr<const payload>> inputs;       ///< one a worker
     std::optional<nanoseconds> timeout;                       ///< for the whole run, from its start
     nanoseconds sample_period = std::chrono::milliseconds{1}; ///< zero: not sampled
+    std::vector<int>
+        pin_to; ///< worker i runs on core i of these only, round and round; empty: wherever the system likes
     /// How long a worker that was asked to stop may take before it is ended by force or left behind.
     nanoseconds grace = std::chrono::milliseconds{400};
     std::shared_ptr<item_queue> items; ///< the cell runs once for each of these; null: once a worker
@@ -78,7 +82,7 @@ private:
         model::worker_record record;
         gil_identity gil;
         usage used;
-        std::unique_ptr<sample_log> log; ///< for bodies that our sampler looks at
+        sample_log::owner log; ///< for bodies that our sampler looks at
         std::vector<model::span> spans;
         std::shared_ptr<const payload> output;
     };
@@ -114,7 +118,7 @@ private:
     void fill_gils(model::report&) const;
     void fill_sampling(model::report&) const;
 
-    const plan plan_;
+    plan plan_; ///< stays as it is, but each worker lets go of its input in the end
     const std::shared_ptr<pool> pool_;
     const model::environment_record environment_;
     const nanoseconds start_;

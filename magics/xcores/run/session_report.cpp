@@ -26,6 +26,8 @@ model::report session::report(detail how_much) const {
         record.major_faults = one.used.major_faults;
         record.migrations = one.used.migrations;
         record.memory_bytes = body.shares_process() ? one.by->memory_bytes : one.used.memory_bytes;
+        record.proportional_bytes = one.used.proportional_bytes;
+        record.unique_bytes = one.used.unique_bytes;
         record.spans = one.spans;
         if (plan_.items)
             record.items = plan_.items->done_by(record.index);

@@ -72,8 +72,16 @@ void worker::loop() noexcept {
         }
         next(*this);
     }
+    if (opened && body_->lends()) {
+        mark_ended(); // how long results are kept is up to the user: nobody should wait for that
+        body_->await_returns();
+    }
     if (opened)
         body_->close();
+    mark_ended();
+}
+
+void worker::mark_ended() noexcept {
     const std::lock_guard lock(mutex_);
     ended_ = true;
     changed_.notify_all();

@@ -46,6 +46,7 @@ public:
 private:
     worker(std::unique_ptr<worker_body> body, std::int64_t serial) : body_(std::move(body)), serial_(serial) {}
     void loop() noexcept;
+    void mark_ended() noexcept;
 
     std::unique_ptr<worker_body> body_;
     const std::int64_t serial_;

@@ -51,6 +51,7 @@ struct task {
     std::shared_ptr<const payload> input;
     nanoseconds sample_period{};      ///< zero: not sampled
     std::shared_ptr<item_feed> items; ///< the cell runs once for each of them; null: once
+    int core = -1;                    ///< the only one it may run on; negative: any
 };
 
 enum class stream : std::uint8_t { standard_output = 1, standard_error = 2 };
@@ -69,6 +70,8 @@ struct usage {
     std::optional<std::int64_t> major_faults;
     std::optional<std::int64_t> migrations;
     std::optional<std::int64_t> memory_bytes;
+    std::optional<std::int64_t> proportional_bytes;
+    std::optional<std::int64_t> unique_bytes;
     std::optional<std::uint64_t> handovers_before; ///< the GIL's own counter
     std::optional<std::uint64_t> handovers_after;
     std::optional<model::sampling_record> sampling; ///< of a sampler of its own
@@ -101,6 +104,8 @@ class worker_body {
 public:
     virtual ~worker_body() = default;
 
+    /// Told before open(), on the same thread: what the first task will be given.
+    virtual void foresee(const std::shared_ptr<const payload>&) {}
     virtual void open() = 0;
     virtual void prepare(const task&, const output_sink&) = 0;
     virtual usage execute() = 0;
@@ -125,6 +130,12 @@ public:
     virtual std::int64_t native_thread_id() const noexcept = 0;
     /// Memory is told by usage; otherwise it is the growth of this process while workers open.
     virtual bool shares_process() const noexcept = 0;
+    /// Buffers of a payload from this size on are shared with the worker, smaller ones and the data are copied. Empty:
+    /// what it takes is not counted.
+    virtual std::optional<std::size_t> shares_from() const noexcept { return std::nullopt; }
+    /// Somebody looks at memory that ends with the body: close() has to wait for await_returns().
+    virtual bool lends() const noexcept { return false; }
+    virtual void await_returns() noexcept {}
 };
 
 } // namespace xcores::run

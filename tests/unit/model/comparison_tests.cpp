@@ -61,6 +61,17 @@ TEST_CASE("a run adds its time from when all workers were ready") {
     CHECK_FALSE(one.gil_wait);
 }
 
+TEST_CASE("the bytes moved are those of the round that moved most, both ways, copied or shared") {
+    configuration one = way(procs, 2, {});
+    const auto idle = test::worker().ran(0ms, 10ms).returned();
+    add_round(one, test::run_of(procs).worker(idle).report());
+    CHECK_FALSE(one.moved_bytes);
+    const auto busy = test::worker().ran(0ms, 10ms).moved({100, 2'000}, {30, 4'000}).returned();
+    add_round(one, test::run_of(procs).worker(busy).worker(busy).report());
+    add_round(one, test::run_of(procs).worker(busy).worker(idle).report());
+    CHECK(one.moved_bytes == 2 * 6'130);
+}
+
 TEST_CASE("rounds are averaged, and a round that was not sampled changes nothing") {
     configuration one = way(threads, 2, {});
     const auto half = test::worker().ran(0ms, 10ms).cpu(5ms).holding(5ms).waiting_for_gil(5ms).returned();

@@ -41,6 +41,10 @@ TEST_CASE("a report with every field set comes back from JSON as it was") {
     report.workers[0].queue_wait = 1ns;
     report.workers[0].process_id = std::numeric_limits<std::int64_t>::max();
     report.workers[0].memory_bytes = -1;
+    report.workers[0].proportional_bytes = 2;
+    report.workers[0].unique_bytes = 1;
+    report.workers[0].bytes_in = {3, 4};
+    report.workers[0].bytes_out = {5, 0};
     report.workers[0].spans = {{5ns, 9ns, model::thread_state::unknown, model::gil_state::unknown, -1},
                                {7ns, 8ns, model::thread_state::blocked, model::gil_state::held, 191}};
     CHECK(model::report_from_json(model::to_json(report)) == report);
@@ -52,6 +56,8 @@ TEST_CASE("what is unknown is null in JSON") {
     CHECK(document["workers"][0]["run_ns"].is_null());
     CHECK(document["workers"][0]["process_id"].is_null());
     CHECK(document["workers"][0]["memory_bytes"].is_null());
+    CHECK(document["workers"][0]["memory_shares"].is_null());
+    CHECK(document["workers"][0]["bytes_in"].is_null());
     CHECK(document["sampling"].is_null());
 }
 
@@ -89,4 +95,13 @@ TEST_CASE("columns of spans that do not match are refused") {
 TEST_CASE("a document that is no object is refused") {
     CHECK_THROWS_MATCHES(model::report_from_json(nlohmann::json::array()), std::invalid_argument,
                          says("report: document: expected an object"));
+}
+
+TEST_CASE("a report from before data was counted is read, and says that it is unknown") {
+    const auto report = reading_after([](auto& document) {
+        for (const char* field : {"memory_shares", "bytes_in", "bytes_out"})
+            document["workers"][0].erase(field);
+    })();
+    CHECK_FALSE(report.workers[0].bytes_in);
+    CHECK_FALSE(report.workers[0].proportional_bytes);
 }

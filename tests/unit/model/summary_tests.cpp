@@ -128,3 +128,16 @@ TEST_CASE("the shares of the holders add up to one") {
     const std::vector<double> holders = model::holders_of(report, report.gils[0]);
     CHECK(std::accumulate(holders.begin(), holders.end(), 0.0) == Approx(1));
 }
+
+TEST_CASE("what moved is added up over the workers of which it is known") {
+    const auto report = test::run_of(procs)
+                            .worker(test::worker().moved({1, 10}, {2, 0}).shares(100, 50))
+                            .worker(test::worker())
+                            .worker(test::worker().moved({3, 30}, {4, 40}).shares(200, 60))
+                            .report();
+    const auto sum = model::totals_of(report);
+    CHECK(sum.bytes_in == model::traffic{4, 40});
+    CHECK(sum.bytes_out == model::traffic{6, 40});
+    CHECK(sum.proportional_bytes == 300);
+    CHECK_FALSE(model::totals_of(test::run_of(procs).worker(test::worker()).report()).bytes_in);
+}

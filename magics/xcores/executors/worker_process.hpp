@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <xcores/os/child_process.hpp>
+#include <xcores/run/payload.hpp>
+
+namespace xcores::executors {
+
+/// A worker process that has been started, in whatever way.
+///
+/// - Thread: signal() from any; wait() from one.
+/// - Lifetime: the destructor kills what still runs.
+class worker_process {
+public:
+    virtual ~worker_process() = default;
+
+    virtual pid_t id() const noexcept = 0;
+    virtual void signal(int number) noexcept = 0; ///< does nothing once it has ended
+    virtual os::exit_status wait() noexcept = 0;
+};
+
+/// Where worker processes come from. Thread: any.
+class process_source {
+public:
+    /// What the process finds at the descriptors 1 to 4.
+    struct descriptors {
+        int output;
+        int errors;
+        int socket;
+        int log;
+    };
+    struct started {
+        std::unique_ptr<worker_process> process;
+        bool has_python = false; ///< otherwise it waits for wire::kind::hello
+        bool has_input = false;  ///< it was born with the input prepared
+    };
+    virtual ~process_source() = default;
+
+    /// `input`: what its first task will be given; may be null. Failure: std::exception.
+    virtual started start(const descriptors&, const std::shared_ptr<const run::payload>& input) = 0;
+
+    /// No more processes will be started for this input.
+    virtual void forget(const std::shared_ptr<const run::payload>&) noexcept {}
+
+    /// Ends what it keeps to start processes from; the next one begins anew.
+    virtual void reset() noexcept {}
+};
+
+/// Starts every process anew.
+std::shared_ptr<process_source> make_spawner(std::string program);
+
+} // namespace xcores::executors
