@@ -124,6 +124,22 @@ TEST_CASE("an interrupt ends running code and leaves the workers usable") {
     check_usable(executor);
 }
 
+TEST_CASE("a stop while the workers start leaves none running and the next ones usable") {
+    const auto executor = any_executor();
+    for (int round = 0; round < 8; ++round) {
+        run::plan fresh;
+        fresh.fresh = true;
+        const auto session = start(executor, {"spin", "spin", "spin", "spin"}, fresh);
+        if (round > 0) // else at once
+            wait_until(*session, [&](const auto& worker) { return worker.index % round > 0 || worker.startup; });
+        session->stop(run::stop_reason::interrupt);
+        finish(*session);
+        for (const auto& worker : session->report().workers)
+            CHECK(worker.how.kind == interrupted);
+    }
+    check_usable(executor);
+}
+
 TEST_CASE("a time limit ends running code and is told apart from an interrupt") {
     const auto executor = any_executor();
     run::plan limited;

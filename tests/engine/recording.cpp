@@ -103,7 +103,11 @@ TEST_CASE("the thread that has the GIL is seen to hold it, and one that wants it
     REQUIRE(holds != nullptr);
     REQUIRE(waits != nullptr);
     CHECK(holds->lane == lane_kind::python_thread);
-    CHECK(model::times_of(*holds).gil_held > model::times_of(*holds).sampled * 9 / 10);
+    model::nanoseconds known{}; // where other programs keep the sampler from looking, nobody knows who held it
+    for (const auto& span : holds->spans)
+        known += span.gil == model::gil_state::unknown ? 0ns : span.end - span.start;
+    CHECK(model::times_of(*holds).gil_held > known * 9 / 10);
+    CHECK(known > 0ns);
     CHECK(model::times_of(*waits).waiting_gil > model::times_of(*waits).sampled / 2);
     CHECK(model::times_of(*waits).gil_held == 0ms);
 }

@@ -201,6 +201,17 @@ def test_an_error_in_any_cell_is_an_error_of_the_cell(notebook):
     assert notebook.run("'never' in globals()").result == "False"
 
 
+@pytest.mark.parametrize("magic", MAGICS)
+def test_an_interrupt_while_new_workers_start_ends_the_cell(notebook, magic):
+    for _ in range(5):
+        cell = notebook.start(f"%%{magic} 6 --fresh --quiet\nwhile True: pass")
+        cell.wait_for(lambda: "execute_input" in cell.types)
+        notebook.interrupt()
+        cell.wait()
+        assert cell.error == "KeyboardInterrupt"
+    assert notebook.run(f"%%{magic} 2 --quiet -o out\nworker").status == "ok"
+
+
 @pytest.mark.parametrize("magic", ["%%threads 1", "%%subinterp 1", "%%cores"])
 def test_the_live_view_goes_on_while_code_in_c_keeps_the_gil(notebook, tmp_path, magic):
     gate = tmp_path / "gate"

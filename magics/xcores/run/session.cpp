@@ -288,8 +288,8 @@ void session::stop_others(stop_reason reason, const slot* caller) {
     if (plan_.items)
         plan_.items->close();
     for (const auto& one : slots_)
-        if (&one != caller && one.now < phase::leaving && !one.reopening)
-            one.by->body().interrupt();
+        if (&one != caller && one.can_be_reached())
+            one.by->body().interrupt(); // who is not open yet finds out by itself
 }
 
 void session::abandon(slot& one) {
@@ -312,7 +312,7 @@ void session::enforce_limits() {
     if (!force_at_ || time < *force_at_)
         return;
     for (auto& one : slots_)
-        if (one.now < phase::leaving && !one.reopening && !one.by->body().terminate())
+        if (one.now < phase::leaving && !one.reopening && !(one.can_be_reached() && one.by->body().terminate()))
             abandon(one);
 }
 

@@ -85,6 +85,11 @@ private:
         sample_log::owner log; ///< for bodies that our sampler looks at
         std::vector<model::span> spans;
         std::shared_ptr<const payload> output;
+
+        /// By others than its own thread: its body is open, works for us, and is not being replaced.
+        bool can_be_reached() const noexcept {
+            return now >= phase::receiving && now < phase::leaving && !reopening;
+        }
     };
 
     class feed;

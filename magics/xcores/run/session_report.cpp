@@ -33,7 +33,7 @@ model::report session::report(detail how_much) const {
             record.items = plan_.items->done_by(record.index);
         if (one.now == phase::executing && !record.run && record.transfer_in)
             record.run = model::interval{record.transfer_in->end, since_start()};
-        const auto* log = one.log ? one.log.get() : one.reopening ? nullptr : body.samples();
+        const auto* log = one.log ? one.log.get() : one.can_be_reached() ? body.samples() : nullptr;
         if (one.now < phase::leaving && log && plan_.sample_period > nanoseconds{0})
             record.spans = log->spans(start_, how_much == detail::recent ? recent_spans : sample_log::capacity);
         result.workers.push_back(std::move(record));

@@ -92,9 +92,8 @@ struct gil_identity {
 /// What differs between the kinds of workers: a place where code runs. It knows nothing of sessions, pools or pictures.
 ///
 /// - Thread: open, prepare, execute, collect and close are called on the worker's own thread, in that order (the middle
-/// three
-///   once per task, or serve instead of them); interrupt and terminate on any other thread at any time; the rest when
-///   no task is under way.
+///   three once per task, or serve instead of them); interrupt, terminate and samples on any other thread, at any time
+///   between open and close; the rest when no task is under way.
 /// - GIL: called without any.
 /// - Lifetime: one whose code has ended by itself (`!alive()`) may be closed and opened again.
 /// - Failure: open() and prepare() throw std::exception with the reason. execute() and collect() turn everything that
