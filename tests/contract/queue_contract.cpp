@@ -44,10 +44,28 @@ private:
     std::filesystem::path path_;
 };
 
-void wait_until_running(const job& one) {
-    while (one.now() != job::state::running)
-        std::this_thread::yield();
-}
+/// Two jobs that run until the test lets them go: all workers of a queue have something to do.
+class two_busy_workers {
+public:
+    explicit two_busy_workers(const open_queue& queue)
+        : one(queue.put("read", {first_.path()})), two(queue.put("read", {second_.path()})) {
+        for (const auto& each : {one, two})
+            while (each->now() != job::state::running)
+                std::this_thread::yield();
+    }
+    void let_go() const {
+        first_.open("1");
+        second_.open("2");
+    }
+
+private:
+    const latch first_;
+    const latch second_;
+
+public:
+    const std::shared_ptr<job> one;
+    const std::shared_ptr<job> two;
+};
 
 } // namespace
 
@@ -99,20 +117,14 @@ TEST_CASE("an exception keeps the results before it") {
 TEST_CASE("a job that nobody has begun can be cancelled, one that runs cannot") {
     const auto executor = any_executor();
     const open_queue queue(executor);
-    const latch first;
-    const latch second;
-    const auto one = queue.put("read", {first.path()});
-    const auto two = queue.put("read", {second.path()});
-    wait_until_running(*one);
-    wait_until_running(*two);
+    const two_busy_workers busy(queue);
     const auto waiting = queue.put("echo", {"never"});
     CHECK(waiting->cancel());
     CHECK(waiting->now() == job::state::cancelled);
-    CHECK_FALSE(one->cancel());
-    first.open("1");
-    second.open("2");
-    CHECK(queue.results(*one) == std::vector<std::string>{"1"});
-    CHECK(queue.results(*two) == std::vector<std::string>{"2"});
+    CHECK_FALSE(busy.one->cancel());
+    busy.let_go();
+    CHECK(queue.results(*busy.one) == std::vector<std::string>{"1"});
+    CHECK(queue.results(*busy.two) == std::vector<std::string>{"2"});
     CHECK(waiting->cancel()); // still
 }
 
@@ -142,12 +154,7 @@ TEST_CASE("a closed queue serves what it has and takes no more") {
 TEST_CASE("cancelling all takes back what nobody has begun") {
     const auto executor = any_executor();
     const open_queue queue(executor);
-    const latch first;
-    const latch second;
-    const auto one = queue.put("read", {first.path()});
-    const auto two = queue.put("read", {second.path()});
-    wait_until_running(*one);
-    wait_until_running(*two);
+    const two_busy_workers busy(queue);
     std::vector<std::shared_ptr<job>> jobs;
     for (const auto& text : numbers(5))
         jobs.push_back(queue.put("echo", {text}));
@@ -155,11 +162,10 @@ TEST_CASE("cancelling all takes back what nobody has begun") {
     queue->cancel_all();
     for (const auto& other : jobs)
         CHECK(other->now() == job::state::cancelled);
-    first.open("1");
-    second.open("2");
+    busy.let_go();
     queue.leave();
-    CHECK(one->now() == job::state::ended);
-    CHECK(two->now() == job::state::ended);
+    CHECK(busy.one->now() == job::state::ended);
+    CHECK(busy.two->now() == job::state::ended);
 }
 
 TEST_CASE("an initial call that fails breaks the queue") {

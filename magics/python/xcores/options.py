@@ -73,11 +73,15 @@ def forget_configuration() -> None:
     configure(**{one.name: one.default for one in fields(Defaults)})
 
 
-def worker_count(text: str) -> int:
+def _number[Number: (int, float)](text: str, convert: Callable[[str], Number], what: str) -> Number:
     try:
-        count = int(text)
+        return convert(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}") from None
+
+
+def worker_count(text: str) -> int:
+    count = _number(text, int, "a whole number")
     if count < 1:
         raise argparse.ArgumentTypeError(f"at least 1 worker is needed, not {count}")
     limit = _engine.worker_limit
@@ -89,20 +93,14 @@ def worker_count(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+    value = _number(text, float, "a number of seconds")
     if not (value > 0 and math.isfinite(value)):
         raise argparse.ArgumentTypeError(f"the time limit must be more than 0 seconds, not {text}")
     return value
 
 
 def sampling_rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of samples per second") from None
+    rate = _number(text, float, "a number of samples per second")
     if rate != 0 and not 10 <= rate <= 10_000:
         raise argparse.ArgumentTypeError(f"the rate must be 0 (off) or from 10 to 10000 samples per second, not {text}")
     return rate

@@ -102,6 +102,20 @@ private:
     int lists_ = 0;
 };
 
+/// A recording of two threads, of which the second has come and gone.
+struct one_that_ended {
+    const run::subject first{lane_kind::native_thread, main_thread, -1};
+    const run::subject second{lane_kind::native_thread, 7, -1};
+    std::unique_ptr<stage> made = std::make_unique<stage>();
+    stage& around = *made;
+    run::recorder recorder{std::move(made), 1ms};
+
+    one_that_ended() {
+        around.set({first, second});
+        around.set({first});
+    }
+};
+
 } // namespace
 
 TEST_CASE("the main thread is the first lane, whatever it did") {
@@ -180,20 +194,14 @@ TEST_CASE("of too many lanes those that used most CPU time are kept, and how man
 }
 
 TEST_CASE("the recorder keeps what ended, and knows what began before and after it") {
-    auto made = std::make_unique<stage>();
-    auto& around = *made;
-    run::recorder recorder(std::move(made), 1ms);
-    const run::subject first{lane_kind::native_thread, main_thread, -1};
-    const run::subject second{lane_kind::native_thread, 7, -1};
-    around.set({first, second});
-    around.set({first});
-    const auto recording = recorder.stop();
+    one_that_ended watched;
+    const auto recording = watched.recorder.stop();
     REQUIRE(recording.traces.size() == 2);
-    CHECK(recording.traces[0].what == first);
+    CHECK(recording.traces[0].what == watched.first);
     CHECK(recording.traces[0].was_there);
     CHECK(recording.traces[0].seen == model::interval{0ms, recording.wall});
     CHECK(recording.traces[0].queue_wait == model::nanoseconds{0}); // since the recording began
-    CHECK(recording.traces[1].what == second);
+    CHECK(recording.traces[1].what == watched.second);
     CHECK_FALSE(recording.traces[1].was_there);
     CHECK(recording.traces[1].cpu >= 1s); // all it ever used
     CHECK(recording.traces[1].queue_wait == model::nanoseconds{3ms});
@@ -201,20 +209,14 @@ TEST_CASE("the recorder keeps what ended, and knows what began before and after 
 }
 
 TEST_CASE("what goes on can be looked at, and the recording goes on") {
-    auto made = std::make_unique<stage>();
-    auto& around = *made;
-    run::recorder recorder(std::move(made), 1ms);
-    const run::subject first{lane_kind::native_thread, main_thread, -1};
-    const run::subject second{lane_kind::native_thread, 7, -1};
-    around.set({first, second});
-    around.set({first});
-    const auto so_far = run::report_so_far(recorder.so_far(), {{}, {}, main_thread}, {});
+    one_that_ended watched;
+    const auto so_far = run::report_so_far(watched.recorder.so_far(), {{}, {}, main_thread}, {});
     CHECK_FALSE(so_far.wall.has_value());
     REQUIRE(so_far.workers.size() == 2);
     CHECK(so_far.workers[0].how.kind == model::outcome_kind::pending);
     CHECK(so_far.workers[0].run->end == so_far.elapsed);
     CHECK(so_far.workers[1].how.kind == model::outcome_kind::returned); // it has ended
-    CHECK(recorder.stop().wall > so_far.elapsed);
+    CHECK(watched.recorder.stop().wall > so_far.elapsed);
 }
 
 TEST_CASE("the recorder watches no more than it may and tells how many there were") {
