@@ -116,6 +116,13 @@ TEST_CASE("columns divide among the states in proportion to time") {
     CHECK(shares.share(4, 0) == Approx(1));
 }
 
+TEST_CASE("what two claim at the same time is left to neither") {
+    const auto parts = render::undisputed({{0ms, 10ms, 1}, {4ms, 6ms, 2}, {9ms, 12ms, 3}});
+    REQUIRE(parts.size() == 3);
+    CHECK((parts[0].end == 4ms && parts[1].start == 6ms && parts[1].end == 9ms));
+    CHECK((parts[2].start == 10ms && parts[2].end == 12ms && parts[2].category == 3));
+}
+
 TEST_CASE("a short event is never lost") {
     test::worker one;
     one.ran(0s, 600s).blocked(300s).holding(1ms).blocked(300s - 1ms);

@@ -130,6 +130,31 @@ std::vector<stretch> visits_to(const model::report& from, int core) {
     return result;
 }
 
+std::vector<stretch> undisputed(const std::vector<stretch>& all) {
+    struct change {
+        model::nanoseconds when;
+        std::size_t index;
+        bool begins;
+    };
+    std::vector<change> changes;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        changes.push_back({all[i].start, i, true});
+        changes.push_back({all[i].end, i, false});
+    }
+    std::ranges::sort(changes, {}, &change::when);
+    std::vector<stretch> result;
+    std::set<std::size_t> there;
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+        if (changes[i].begins)
+            there.insert(changes[i].index);
+        else
+            there.erase(changes[i].index);
+        if (there.size() == 1 && i + 1 < changes.size())
+            extend(result, {changes[i].when, changes[i + 1].when, all[*there.begin()].category});
+    }
+    return result;
+}
+
 std::vector<stretch> cores_under(const model::worker_record& worker) {
     std::vector<stretch> result;
     for (const model::span& one : worker.spans) {

@@ -45,6 +45,9 @@ std::vector<stretch> holds_of(const model::report&, const model::gil_record&);
 /// Which worker ran on this core when; the category is the position in `report::workers`. In order of start.
 std::vector<stretch> visits_to(const model::report&, int core);
 
+/// The parts of stretches in which there is no other one: where a label belongs to one alone.
+std::vector<stretch> undisputed(const std::vector<stretch>&);
+
 /// On which core the worker was while it ran, or had last been while it waited to run on; the category is the core's
 /// number.
 std::vector<stretch> cores_under(const model::worker_record&);

@@ -63,7 +63,7 @@ double draw_who(canvas& on, const std::vector<who_lane>& lanes, std::string_view
     bars.paint(on);
     for (std::size_t i = 0; i < lanes.size(); ++i) {
         if (sizes.bar > 11)
-            draw_numbers(on, lanes[i].who, scale, top(i) + sizes.bar / 2,
+            draw_numbers(on, undisputed(lanes[i].who), scale, top(i) + sizes.bar / 2,
                          {.prefix = prefix, .size = sizes.font - 1, .inks = shades});
         if (!sizes.labels(i))
             continue;

@@ -69,6 +69,14 @@ judge::verdict judge::operator()(probe& what, nanoseconds elapsed, bool late) no
     return {{gathered, thread_state::running, gil_state::unknown, now.core}, of_length(now, elapsed - gathered)};
 }
 
+judge::verdict judge::last_words(probe& what, nanoseconds elapsed) noexcept {
+    const auto reading = what.read();
+    if (before_.state != thread_state::running || reading.cpu < nanoseconds{0})
+        return {};
+    before_.length = std::clamp(reading.cpu - cpu_, nanoseconds{0}, std::max(elapsed, nanoseconds{0}));
+    return {{}, before_};
+}
+
 sampler::sampler(nanoseconds period, std::function<void()> before_each_look)
     : period_(period), before_each_look_(std::move(before_each_look)) {
     record_.period = period;
@@ -97,7 +105,8 @@ void sampler::remove(probe& what) noexcept {
     const auto found = std::ranges::find(entries_, &what, &entry::what);
     if (found == entries_.end())
         return;
-    look_at(*found, os::now());
+    const auto time = os::now();
+    write(*found, found->judgement.last_words(*found->what, time - found->last));
     entries_.erase(found);
 }
 
@@ -152,7 +161,10 @@ void sampler::look_at(entry& one, nanoseconds time) const noexcept {
     const auto elapsed = time - one.last;
     if (elapsed <= nanoseconds{0})
         return;
-    const auto seen = one.judgement(*one.what, elapsed, elapsed > 3 * period_);
+    write(one, one.judgement(*one.what, elapsed, elapsed > 3 * period_));
+}
+
+void sampler::write(entry& one, const judge::verdict& seen) noexcept {
     for (const auto& piece : {seen.first, seen.second}) {
         const auto start = std::exchange(one.last, one.last + piece.length);
         if (piece.length > nanoseconds{0})

@@ -35,6 +35,10 @@ public:
     /// the time in between only the sum on a core is known, neither when that was nor who held the GIL.
     verdict operator()(probe&, nanoseconds elapsed, bool late = false) noexcept;
 
+    /// When the run is over: what the thread does now has nothing to do with it, but as long as it was running, it ran
+    /// on as it did.
+    verdict last_words(probe&, nanoseconds elapsed) noexcept;
+
 private:
     static piece see(probe&, const probe::reading&, nanoseconds progress) noexcept;
 
@@ -73,6 +77,7 @@ private:
     void keep_within_budget(nanoseconds time) noexcept;
     void look(nanoseconds time) noexcept;
     void look_at(entry&, nanoseconds time) const noexcept;
+    static void write(entry&, const judge::verdict&) noexcept;
 
     nanoseconds period_;
     nanoseconds budget_checked_at_{};

@@ -135,6 +135,17 @@ TEST_CASE("a late look at a thread that ran a little tells the sum, and neither 
     CHECK(seen.second == piece{38ms, thread_state::waiting_core, gil_state::unknown, -1});
 }
 
+TEST_CASE("when the run is over, one that ran is taken to have gone on, of one that did not nothing is said") {
+    script runs;
+    runs.tick(1ms, gil_state::held, thread_state::waiting_core);
+    runs.probe.next = {runs.probe.next.cpu + 300us, 0, gil_state::not_held};
+    CHECK(runs.judge.last_words(runs.probe, 500us).second == piece{300us, thread_state::running, gil_state::held, 0});
+    script waits;
+    waits.tick(0us, gil_state::not_held, thread_state::blocked);
+    waits.probe.next.cpu += 300us;
+    CHECK(waits.judge.last_words(waits.probe, 500us).second.length == 0us);
+}
+
 TEST_CASE("equal samples join into one span") {
     const auto log = std::make_unique<run::sample_log>();
     log->clear();
