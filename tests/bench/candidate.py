@@ -6,14 +6,15 @@ Reads actions from standard input (a line: action, workers, what else it needs) 
 
 import gc
 import os
+import statistics
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jobs
 from candidates import CANDIDATES
+from rows import seconds
 
 ARGUMENTS: dict[str, Callable[[], object]] = {
     "bytes": lambda: os.urandom(1000) * (jobs.LARGE // 1000),
@@ -55,10 +56,7 @@ def perform(candidate: Any, action: str, workers: int, details: list[str]) -> fl
     elif action == "nothing":
         repeats = candidate.repeats
     do = getattr(candidate, action)
-    start = time.perf_counter()
-    for _ in range(repeats):
-        do(workers, *details)
-    return (time.perf_counter() - start) / repeats
+    return statistics.median(seconds(lambda: do(workers, *details)) for _ in range(repeats))
 
 
 def main() -> None:

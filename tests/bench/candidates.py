@@ -7,6 +7,7 @@ All do the same work (`jobs.py`): `first` makes workers and waits for one result
 import functools
 import logging
 import multiprocessing
+import os
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -21,7 +22,7 @@ class Pool:
     """An executor, or `multiprocessing.Pool`."""
 
     repeats = 50
-    """How often an empty job is fanned out at a time: enough that a clock does not matter."""
+    """How often an empty job is fanned out at a time; the median counts."""
 
     def __init__(self, make: Callable[[int], Any]) -> None:
         self.make = make
@@ -104,12 +105,14 @@ class Cluster:
     repeats = 5
 
     def __init__(self) -> None:
+        os.environ["TQDM_DISABLE"] = "1"  # no bar while engines start
         import ipyparallel  # noqa: PLC0415
         from IPython.core.interactiveshell import InteractiveShell  # noqa: PLC0415
 
         warnings.simplefilter("ignore")  # a machine need not know its own name
         self.profile = tempfile.TemporaryDirectory()
-        self.make = functools.partial(ipyparallel.Cluster, profile_dir=self.profile.name, log_level=logging.ERROR)
+        self.make = functools.partial(ipyparallel.Cluster, profile_dir=self.profile.name, log_level=logging.ERROR,
+                                      engine_timeout=300)
         self.shell = InteractiveShell.instance()
 
     def first(self, workers: int) -> None:
