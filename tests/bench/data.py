@@ -4,7 +4,7 @@
 from remote import PEERS, WORKERS, compared, measured, scaled, warm
 from rows import Row, Target
 
-ROUNDS = 7
+ROUNDS = 5
 
 
 def data() -> list[Row]:

@@ -37,8 +37,10 @@ class Remote:
         script = Path(__file__).with_name("candidate.py")
         path = os.pathsep.join([str(script.parent), os.environ.get("PYTHONPATH", "")])
         self.name = name
+        environment = {**os.environ, "PYTHONPATH": path}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # modules are compiled once, as usual
         self.process = subprocess.Popen([sys.executable, str(script), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, env={**os.environ, "PYTHONPATH": path})
+                                        text=True, env=environment)
 
     def answer(self) -> str:
         assert self.process.stdout
