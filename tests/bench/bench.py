@@ -14,20 +14,21 @@ import sys
 
 import cpu
 import data
-import executors
+import handing
 import instrument
 import kernel
-import mapping
 import recorder
-from rows import Row
+import starting
 
 BENCHMARKS = {
-    "cpu": cpu.cpu_bound,
+    "fan-out": handing.fan_out,
+    "map": handing.mapped,
     "data": data.data,
-    "executors": executors.all_rows,
-    "instrument": instrument.instrument,
+    "cold": starting.cold,
+    "memory": starting.memory,
+    "cpu": cpu.cpu_bound,
     "kernel": kernel.round_trips,
-    "map": mapping.mapped,
+    "instrument": instrument.instrument,
     "recorder": recorder.recorder,
 }
 
@@ -43,17 +44,6 @@ def environment() -> dict[str, object]:
     }
 
 
-def as_text(rows: list[Row]) -> str:
-    """One line a row and column: rows have different columns, so a wide table would be mostly empty."""
-    lines = []
-    for row in rows:
-        lines.append(f"{row.name} [{row.unit}, {row.better} is better]")
-        base = next(iter(row.values.values()))
-        for name, value in row.values.items():
-            lines.append(f"    {name:<34}{value:>12.4g}   {value / base:>7.2f} x the first")
-    return "\n".join(lines)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all without")
@@ -67,7 +57,7 @@ def main() -> int:
     for name in names:
         new = BENCHMARKS[name]()
         rows += new
-        print(as_text(new), flush=True)
+        print("\n".join(row.as_text() for row in new), flush=True)
     path = parser.parse_args().json
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"environment": about, "rows": [row.as_json() for row in rows]}, indent=1))

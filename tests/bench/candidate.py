@@ -1,109 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One way to run work on two workers, in a process of its own, so that candidates cannot disturb each other.
+"""One candidate in a process of its own, so that candidates cannot disturb each other.
 
-Reads the name of an action from each line of standard input, does it, and answers with a figure: seconds, or bytes.
+Reads actions from standard input (a line: action, workers, what else it needs) and answers each with a figure: seconds, or bytes.
 """
 
 import gc
-import multiprocessing
 import os
+import statistics
 import sys
-import time
 from collections.abc import Callable
-from concurrent import futures
 from pathlib import Path
 from typing import Any
 
 import jobs
+from candidates import CANDIDATES
+from rows import seconds
 
-WORKERS = 2
 ARGUMENTS: dict[str, Callable[[], object]] = {
-    "large_bytes": lambda: os.urandom(1000) * (jobs.LARGE // 1000),
-    "many_ints": lambda: list(range(200_000)),
-}
-
-
-class Pool:
-    """An executor of the standard library, or `multiprocessing.Pool`."""
-
-    def __init__(self, make: Callable[[int], Any]) -> None:
-        self.make = make
-        self.pool: Any = None
-        self.arguments = {name: make() for name, make in ARGUMENTS.items()}
-
-    def open(self, workers: int) -> None:
-        self.pool = self.make(workers)
-        self.all(jobs.nothing, count=workers)
-
-    def close(self) -> None:
-        if isinstance(self.pool, futures.Executor):
-            self.pool.shutdown()
-        else:
-            self.pool.terminate()
-
-    def all(self, job: Callable[..., object], *arguments: object, count: int = WORKERS) -> None:
-        if isinstance(self.pool, futures.Executor):
-            for one in [self.pool.submit(job, *arguments) for _ in range(count)]:
-                one.result()
-        else:
-            for one in [self.pool.apply_async(job, arguments) for _ in range(count)]:
-                one.get()
-
-    def argument(self, name: str) -> None:
-        self.all(jobs.length, self.arguments[name])
-
-    def result(self) -> None:
-        self.all(jobs.large, count=1)
-
-
-class Cells:
-    """The magics, in a notebook whose session is warm: the first result is that of new workers."""
-
-    def __init__(self, magic: str, options: str) -> None:
-        from IPython.core.interactiveshell import InteractiveShell
-
-        self.magic, self.options = magic, options
-        self.shell = InteractiveShell.instance()
-        self.shell.run_line_magic("load_ext", "xcores")
-        self.shell.user_ns.update({name: make() for name, make in ARGUMENTS.items()}, jobs=jobs)
-        import cloudpickle  # noqa: F401, PLC0415
-
-        self.shell.run_cell_magic("threads", "1 --quiet", "0")
-
-    def run(self, body: str, workers: int = WORKERS) -> None:
-        self.shell.run_cell_magic(self.magic, f"{workers} --quiet -o out {self.options}", body)
-
-    def open(self, workers: int) -> None:
-        self.run("None", workers)
-
-    def close(self) -> None:
-        from xcores import _engine
-
-        _engine.shutdown(10)
-
-    def argument(self, name: str) -> None:
-        self.run(f"len({name})")
-
-    def result(self) -> None:
-        self.run(f"bytes({jobs.LARGE})", 1)
-
-
-def process_pool(method: str) -> Callable[[], Pool]:
-    context = multiprocessing.get_context(method)
-    return lambda: Pool(lambda workers: futures.ProcessPoolExecutor(workers, mp_context=context))
-
-
-CANDIDATES: dict[str, Callable[[], Any]] = {
-    "xcores threads": lambda: Cells("threads", ""),
-    "ThreadPoolExecutor": lambda: Pool(futures.ThreadPoolExecutor),
-    "xcores subinterp": lambda: Cells("subinterp", ""),
-    "InterpreterPoolExecutor": lambda: Pool(futures.InterpreterPoolExecutor),
-    "xcores procs spawn": lambda: Cells("procs", "--start spawn"),
-    "xcores procs forkserver": lambda: Cells("procs", "--start forkserver"),
-    "ProcessPoolExecutor fork": process_pool("fork"),
-    "ProcessPoolExecutor spawn": process_pool("spawn"),
-    "ProcessPoolExecutor forkserver": process_pool("forkserver"),
-    "multiprocessing.Pool": lambda: Pool(multiprocessing.Pool),
+    "bytes": lambda: os.urandom(1000) * (jobs.LARGE // 1000),
+    "ints": lambda: list(range(200_000)),
 }
 
 
@@ -125,32 +40,34 @@ def proportional_memory(process: int) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
-def memory(candidate: Any, workers: int) -> float:
-    """Bytes of this process and of those below it, with so many workers; pages they share are counted once."""
-    candidate.open(workers)
+def memory() -> float:
+    """Bytes of this process and of those below it; pages they share are counted once."""
     return own_memory() + sum(proportional_memory(process) for process in descendants(os.getpid()))
 
 
-def perform(candidate: Any, action: str) -> float:
-    what, _, detail = action.partition(" ")
-    if what == "memory":
-        return memory(candidate, int(detail))
-    start = time.perf_counter()
-    if what == "open":
-        candidate.open(WORKERS)
-    elif what == "close":
-        candidate.close()
-    elif what == "argument":
-        candidate.argument(detail)
-    else:
-        candidate.result()
-    return time.perf_counter() - start
+def perform(candidate: Any, action: str, workers: int, details: list[str]) -> float:
+    repeats = 1
+    if action == "memory":
+        return memory()
+    if action == "argument":  # a new one each time: the same again could be remembered
+        details = [ARGUMENTS[details[0]]()]  # type: ignore[list-item]
+    elif action == "map":
+        details[1:] = [int(details[1])]  # type: ignore[list-item]
+    elif action == "nothing":
+        repeats = candidate.repeats
+    do = getattr(candidate, action)
+    return statistics.median(seconds(lambda: do(workers, *details)) for _ in range(repeats))
 
 
 def main() -> None:
-    candidate = CANDIDATES[sys.argv[1]]()
-    for line in sys.stdin:
-        print(perform(candidate, line.strip()), flush=True)
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)  # standard output is for answers only
+        candidate = CANDIDATES[sys.argv[1]]()
+        print("ready", file=answers, flush=True)
+        for line in sys.stdin:
+            action, workers, *details = line.split()
+            print(perform(candidate, action, int(workers), details), file=answers, flush=True)
+        candidate.close()
 
 
 if __name__ == "__main__":

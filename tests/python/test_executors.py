@@ -70,6 +70,29 @@ def test_interpreters_look_at_large_values_where_they_are_and_let_go_of_them() -
     data.append(1)
 
 
+def keep(data: bytes) -> tuple[int, bytes]:
+    kept = sys.__dict__.setdefault("data_kept_by_test", [])
+    kept.append(data)
+    return len(kept), bytes(one[-1] for one in kept)
+
+
+def test_large_arguments_that_a_job_has_kept_stay_as_they_were() -> None:
+    with xcores.ProcessExecutor(1) as executor:
+        for number in range(1, 5):
+            assert executor.submit(keep, bytes([number]) * 2_000_000).result() == (number, bytes(range(1, number + 1)))
+
+
+def test_large_arguments_are_those_of_the_moment_although_their_memory_is_used_again() -> None:
+    changing = bytearray(2_000_000)
+    with xcores.ProcessExecutor(2) as executor:
+        for number in range(8):
+            changing[-1] = number
+            constant = bytes([number]) * 2_000_000
+            calls = [executor.submit(lambda one, other: (one[-1], other[-1]), constant, data)
+                     for data in (constant, changing, constant)]
+            assert [one.result() for one in calls] == [(number, number)] * 3
+
+
 def reuse(value: int) -> bytearray:
     kept = sys.__dict__.setdefault("kept_by_test", bytearray(2_000_000))
     kept[0] = value

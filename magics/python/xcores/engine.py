@@ -4,7 +4,6 @@
 import atexit
 import functools
 import marshal
-from pathlib import Path
 from typing import Any
 
 from xcores import _calls, _items, _namespace, _shared, _transfer, _worker
@@ -40,7 +39,6 @@ def worker_source() -> str:
     """The source of the worker's module, as text that is quick to compile: each new interpreter has to."""
     lines = ["import marshal"]
     for module in (_shared, _transfer, _namespace, _items, _worker, _calls):
-        path = Path(str(module.__file__))
-        code = compile(path.read_text(encoding="utf-8"), f"<{module.__name__}>", "exec", dont_inherit=True, optimize=2)
+        code = module.__spec__.loader.get_code(module.__name__)  # as it was imported: compiled already, where that is kept
         lines.append(f"exec(marshal.loads({marshal.dumps(code)!r}))")
     return "\n".join(lines)

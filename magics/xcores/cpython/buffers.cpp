@@ -107,9 +107,12 @@ run::buffer buffer_of(PyObject* exporter) {
         const std::lock_guard lock(loans().mutex);
         ++loans().accounts[interpreter].lent;
     }
-    return {data, size, std::shared_ptr<const void>(view.release(), [interpreter](const void* one) {
-                give_back(interpreter, static_cast<Py_buffer*>(const_cast<void*>(one)));
-            })};
+    return {data, size,
+            std::shared_ptr<const void>(view.release(),
+                                        [interpreter](const void* one) {
+                                            give_back(interpreter, static_cast<Py_buffer*>(const_cast<void*>(one)));
+                                        }),
+            PyBytes_CheckExact(exporter) != 0};
 }
 
 void release_buffers() noexcept {

@@ -239,7 +239,17 @@ private:
     }
 
     bool send_call(const run::call& one) {
-        return wire::send_content(socket_.get(), wire::kind::call, pack_call(one, remembered(one.of->what()->number)));
+        auto packed = pack_call(one, remembered(one.of->what()->number));
+        if (packed.buffers.empty())
+            return wire::send_content(socket_.get(), wire::kind::call, packed);
+        const auto content = std::make_shared<const run::payload>(std::move(packed));
+        const auto shared = python_->inputs->of(content);
+        nlohmann::json fields;
+        if (!shared->empty()) {
+            inputs_[++tasks_] = shared;
+            fields["number"] = tasks_;
+        }
+        return wire::send_content(socket_.get(), wire::kind::call, *content, fields, shared.get());
     }
 
     /// Waits until a call was handed over and is answered, or it is to look, or the process ends.
@@ -277,6 +287,8 @@ private:
             return;
         }
         run::answer given;
+        if (message && !message->fields.is_null())
+            let_go_of_inputs(message->fields);
         if (message)
             given = unpack_answer(message->content);
         else
@@ -364,9 +376,9 @@ private:
     std::shared_ptr<run::item_feed> items_;
     /// What the worker may still look at: for the task under way, or because the cell has kept it.
     std::map<std::int64_t, std::shared_ptr<const wire::shared_buffers>> inputs_; ///< by the number of the task
-    std::int64_t tasks_ = 0;
-    std::shared_ptr<const run::payload> first_input_; ///< until it runs
-    bool has_first_input_ = false;                    ///< the process was born with it
+    std::int64_t tasks_ = 0;                                                     ///< and calls with large data
+    std::shared_ptr<const run::payload> first_input_;                            ///< until it runs
+    bool has_first_input_ = false;                                               ///< the process was born with it
     model::outcome ending_;
     std::optional<wire::inbox> inbox_;
     os::event look_;

@@ -167,9 +167,10 @@ void send(int socket, kind what, const nlohmann::json& fields, const extras& wit
     send_all(socket, all, descriptors);
 }
 
-bool send_content(int socket, kind what, const run::payload& content) {
+bool send_content(int socket, kind what, const run::payload& content, const nlohmann::json& fields,
+                  const shared_buffers* shared) {
     try {
-        send(socket, what, {}, {&content, nullptr, {}});
+        send(socket, what, fields, {&content, shared, {}});
         return true;
     } catch (const std::system_error& error) {
         if (error.code().value() != EPIPE && error.code().value() != ECONNRESET)

@@ -84,8 +84,9 @@ constexpr std::size_t most_descriptors = 4;
 /// Failure: std::system_error; EPIPE when the other side is gone (no SIGPIPE).
 void send(int socket, kind what, const nlohmann::json& fields = {}, const extras& = {});
 
-/// The same for a message without fields. False: the other side is gone.
-bool send_content(int socket, kind what, const run::payload& content);
+/// The same, but false when the other side is gone.
+bool send_content(int socket, kind what, const run::payload& content, const nlohmann::json& fields = {},
+                  const shared_buffers* shared = nullptr);
 
 /// The receiving end of a socket: the only one, because it reads ahead. What is small comes with one system call.
 class inbox {

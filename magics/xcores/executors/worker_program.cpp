@@ -187,7 +187,7 @@ void worker_program::serve(wire::inbox& inbox) {
         else if (message->what == kind::serve)
             begin_jobs(run::nanoseconds{message->fields.at("sample_period").get<std::int64_t>()});
         else if (message->what == kind::call)
-            answer(message->content);
+            answer(std::move(*message));
         else if (message->what == kind::leave)
             end_jobs();
     }
@@ -286,10 +286,14 @@ void worker_program::begin_jobs(run::nanoseconds sample_period) {
     begin_sampling(sample_period);
 }
 
-void worker_program::answer(const run::payload& content) {
-    const auto call = unpack_call(content);
+void worker_program::answer(wire::message message) {
+    const bool large = message.fields.contains("number");
+    if (large)
+        for (const auto& one : message.content.buffers)
+            inputs_.emplace_back(message.fields.at("number"), one.owner);
     run::answer given;
     {
+        const auto call = unpack_call(std::exchange(message.content, {}));
         const cpython::attached inside(state_);
         if (call.about == functions::enclosed_afresh)
             jobs_->forget();
@@ -298,7 +302,10 @@ void worker_program::answer(const run::payload& content) {
     const auto what = writer_.flush() ? kind::printed : kind::answered;
     auto packed = pack_answer(given);
     const bool lent = !packed.buffers.empty();
-    wire::send_content(worker_socket_fd, what, packed);
+    nlohmann::json fields;
+    if (large)
+        fields["keeps"] = inputs_kept();
+    wire::send_content(worker_socket_fd, what, packed, fields);
     if (!lent)
         return;
     given = {};

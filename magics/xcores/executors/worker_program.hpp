@@ -13,6 +13,7 @@
 #include <xcores/cpython/worker_code.hpp>
 #include <xcores/executors/outbox.hpp>
 #include <xcores/executors/process.hpp>
+#include <xcores/executors/wire.hpp>
 #include <xcores/os/machine.hpp>
 #include <xcores/os/shared_memory.hpp>
 #include <xcores/run/sampler.hpp>
@@ -73,7 +74,7 @@ private:
     void begin_sampling(run::nanoseconds period);
     std::optional<model::sampling_record> end_sampling();
     void begin_jobs(run::nanoseconds sample_period);
-    void answer(const run::payload& call);
+    void answer(wire::message call);
     void end_jobs();
     void tell_memory(run::usage&);
     std::set<std::int64_t> inputs_kept();

@@ -13,6 +13,7 @@ struct buffer {
     const std::byte* data = nullptr;
     std::size_t size = 0;
     std::shared_ptr<const void> owner;
+    bool constant = false; ///< the bytes are the same as long as the owner exists
 };
 
 /// What goes into a worker and comes back: opaque here. Buffers are never copied within a process.
