@@ -2,9 +2,9 @@
 """A thousand runs of each magic, well and badly ended ones mixed, and nothing that stays of them.
 
 Counts must not grow at all. Threads and processes that were told to end do so a little later, hence a count is read
-until it is down, and fails the test if it never is. Memory has noise: the allocators of kernel and workers keep what
-the largest moment took, and where it lies differs from run to run. What a run loses shows in 800 of them: a kilobyte
-each is not a megabyte in all, the report, the picture or the data of each are between 16 and 800.
+until it is down, and fails the test if it never is. Memory is measured when the allocator has given back what it had in
+reserve; what lies scattered among what is in use differs by some megabytes from time to time. What a run loses shows in
+800 of them: a picture of each, or its report, would be 16 megabytes.
 """
 
 import json
@@ -20,6 +20,7 @@ RUNS, WARM_UP = 1000, 200
 DATA = """import array, numpy
 text, numbers, items = b'x' * 100_000, array.array('d', range(20_000)), [{'a': n} for n in range(100)]
 matrix, large = numpy.arange(200_000.0), bytearray(2_000_000)"""
+TRIM = "import ctypes; ctypes.CDLL(None).malloc_trim(0)"
 SPIN = "print('in', flush=True)\nwhile True: pass"
 
 # kind: (options, body, what the cell's error is called, or None)
@@ -92,7 +93,7 @@ def test_nothing_is_left_of_a_thousand_runs(notebook, record_property, magic):
     random.Random(12).shuffle(order)
     assert notebook.run(DATA).status == "ok"
     # In the state that all kinds share: two idle workers of each sort, nothing kept.
-    settle = [f"%%{magic} 2 -o kept\nlarge[worker]", "import gc; del kept; gc.collect()"]
+    settle = [f"%%{magic} 2 -o kept\nlarge[worker]", "import gc; del kept; gc.collect()", TRIM]
     if magic == "procs":
         settle.insert(0, "%%procs 2 --start spawn\nlarge[worker]")
     before = None
@@ -131,7 +132,7 @@ def test_nothing_is_left_of_four_hundred_executors(notebook, record_property, na
         cell = notebook.run(f"for number in range({count}): use(kind, number)")
         assert cell.status == "ok", cell.traceback
 
-    settle = ["import gc\nwith kind(2) as one: list(one.map(abs, range(100)))\ndel one; gc.collect()"]
+    settle = ["import gc\nwith kind(2) as one: list(one.map(abs, range(100)))\ndel one; gc.collect()", TRIM]
     open_and_close(100)
     before = at_rest(notebook, settle)
     open_and_close(300)
