@@ -6,6 +6,7 @@
 #include "python_runtime.hpp"
 #include "server.hpp"
 
+#include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <xeus-zmq/xzmq_context.hpp>
@@ -56,7 +57,9 @@ void run(xeus::xconfiguration const& config) {
 
 int main(int argc, char** argv) {
     auto const blocked = signal_scope::blocked(); // every thread inherits this, so that signals reach the main thread
-    std::clog.setstate(std::ios_base::failbit);   // xeus greets there
+    std::signal(SIGINT,
+                SIG_DFL); // who starts us in the background of a shell has it ignored, and Python would leave it so
+    std::clog.setstate(std::ios_base::failbit); // xeus greets there
     try {
         auto const command_line = parse_command_line(argc, argv);
         if (command_line.wanted == action::show_help) {

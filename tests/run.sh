@@ -31,14 +31,14 @@ check_format() {
   fi
 }
 
-case " ${parts[*]} " in *" python "* | *" kernel "* | *" notebooks "* | *" browser "*) installed ci ;; esac
+case " ${parts[*]} " in *" python "* | *" kernel "* | *" notebooks "* | *" browser "* | *" soak "*) installed ci ;; esac
 
 for part in "${parts[@]}"; do
   say "test: $part"
   case $part in
     format) check_format ;;
     cpp) run_ctest cpp ci ;;
-    python | kernel | notebooks | browser) run_pytest "$part" "tests/$part" ;;
+    python | kernel | notebooks | browser | soak) run_pytest "$part" "tests/$part" ;;
     py315) ( # the next version of Python, with what depends on it
       prefix=$project/build/install-3.15 python=python3.15
       installed py315

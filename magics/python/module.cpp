@@ -219,7 +219,8 @@ py::dict status() {
 bool leave() {
     constexpr double patience = 2.0;
     cpython::stop_awaiting_returns();
-    return shutdown(patience);
+    shutdown(patience);
+    return !cpython::workers_lend();
 }
 
 void define_report(py::module_& module) {
@@ -304,7 +305,10 @@ PYBIND11_MODULE(_engine, module, pybind11::mod_gil_not_used()) {
                "To the output of the worker whose thread calls; False when none does.");
     module.def("shutdown", &shutdown, py::arg("patience") = 2.0,
                "Ends the idle workers; False when some did not end in time.");
-    module.def("leave", &leave, "The same when Python is about to end: results still in use no longer delay anything.");
+    module.def("leave", &leave,
+               "The same when Python is about to end: results still in use no longer delay anything. False when there "
+               "are any: "
+               "Python itself then ends the interpreters that they lie in.");
     module.def(
         "warm_fonts",
         [] {

@@ -111,3 +111,16 @@ def test_a_second_interrupt_ends_a_task_that_does_not_let_the_cell_go_on(noteboo
             notebook.read_iopub(timeout=0.1)
     assert cell.wait().reply["content"]["ename"] == "KeyboardInterrupt"
     assert notebook.run("6 * 7").result == "42"
+
+
+@pytest.mark.parametrize("magic", ["", "%%procs 2\n"])
+def test_a_kernel_that_was_started_with_interrupts_ignored_can_be_interrupted(new_notebook, magic):
+    """As a shell does with what it starts in the background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        notebook = new_notebook()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    cell = notebook.start(f"{magic}print('running', flush=True)\nwhile True: pass").wait_for_text("running")
+    notebook.interrupt()
+    assert cell.wait().error == "KeyboardInterrupt"

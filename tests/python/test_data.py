@@ -2,6 +2,7 @@
 """Large data on its way in and out: what is shared, what is copied, and that nobody can tell by the values."""
 
 import array
+import ctypes
 import gc
 import hashlib
 import json
@@ -196,6 +197,15 @@ def test_nothing_is_left_of_large_data(sending_kind, cell, results) -> None:
     assert open_files() <= before + 2
 
 
+def test_the_process_that_workers_are_forked_from_lets_go_of_earlier_inputs(cell, results) -> None:
+    cell("class Ring: pass\ndata = Ring()\ndata.itself = data\ndata.content = bytes(2_000_000)")
+    for _ in range(4):  # each needs a new worker, which is born with the input
+        cell("%%procs 1 --quiet\nimport os\ndata.content\nos._exit(1)")
+    [parent] = results("procs", "import os\nos.getppid()", workers=1)
+    with open(f"/proc/{parent}/maps") as maps:
+        assert sum("memfd:xcores data" in line for line in maps) <= 1
+
+
 def test_the_result_of_an_item_stays_as_it_was(sending_kind, cell, shell) -> None:
     """What a worker keeps from item to item, it may change; the results of the earlier ones are the notebook's."""
     body = "if 'kept' not in globals():\n    kept = bytearray(2_000_000)\nkept[0] = item\nkept"
@@ -208,3 +218,41 @@ def test_the_result_of_a_worker_that_keeps_its_names_stays_as_it_was(sending_kin
         assert cell(f"%%{sending_kind} 1 --keep --quiet -o answers\n{body}").error is None
         shell.user_ns.setdefault("all", []).append(shell.user_ns["answers"][0])
     assert [(one[0], len(one)) for one in shell.user_ns["all"]] == [(0, 2_000_000), (1, 2_000_000), (1, 2_000_001)]
+
+
+KEEPERS = {
+    "the value itself": "array.array('d', [1.0] * 300_000); sys.kept = value",
+    "a bytearray": "bytearray([1]) * 2_000_000; sys.kept = value",
+    "a part of it": "array.array('d', [1.0] * 300_000); sys.kept = memoryview(value)",
+    "what it is a view of": "memoryview(array.array('d', [1.0] * 300_000)); sys.kept = value.obj",
+    "a view of the same": "memoryview(array.array('d', [1.0] * 300_000)); sys.kept = value[:]",
+    "what it is a read-only view of": "memoryview(array.array('d', [1.0] * 300_000)).toreadonly(); sys.kept = value.obj",
+    "what it shares": "memoryview((ctypes.c_double * 300_000)(1.0)); sys.kept = (ctypes.c_double * 300_000).from_buffer(value)",
+}
+
+
+@pytest.mark.parametrize("body", KEEPERS.values(), ids=KEEPERS.keys())
+def test_the_result_of_a_cell_stays_as_it_was_though_a_module_keeps_it(sending_kind, cell, results, shell, body) -> None:
+    first = results(sending_kind, f"import array, ctypes, sys\nvalue = {body}\nvalue", workers=1)[0]
+    before = bytes(first)
+    assert results(sending_kind, "import sys\nsys.kept[0] = 7\nsys.kept[0]", workers=1) == [7]
+    assert bytes(first) == before
+    results(sending_kind, "import sys\ndel sys.kept", workers=1)
+
+
+OWNED = {
+    "array": ("array.array('d', [1.0] * 300_000)", "value.buffer_info()[0]"),
+    "bytearray": ("bytearray(2_000_000)", "address_of(value)"),
+    "view": ("memoryview(array.array('d', [1.0] * 300_000))", "value.obj.buffer_info()[0]"),
+}
+
+
+@pytest.mark.parametrize("make, address", OWNED.values(), ids=OWNED.keys())
+def test_what_only_the_result_refers_to_is_not_copied(results, make, address) -> None:
+    body = ("import array, ctypes\ndef address_of(value): return ctypes.addressof(ctypes.c_char.from_buffer(value))\n"
+            f"def both():\n    value = {make}\n    return {address}, value\nboth()")
+    [(there, value)] = results("subinterp", body, workers=1)
+    here = memoryview(ctypes.string_at(there, len(memoryview(value).cast("B"))))
+    assert here == memoryview(value).cast("B")
+    ctypes.memset(there, 9, 1)  # nobody else would see that
+    assert memoryview(value).cast("B")[0] == 9

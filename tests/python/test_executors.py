@@ -338,6 +338,35 @@ def test_a_dropped_executor_ends_its_jobs_and_workers(kind) -> None:
     assert future.result() == 45
 
 
+def hold(begun: str, gate: str) -> str:
+    open(begun, "w").close()
+    open(gate).close()
+    return "held"
+
+
+def test_shutdown_can_cancel_what_has_not_begun(kind, tmp_path) -> None:
+    begun, gate = str(tmp_path / "begun"), str(tmp_path / "gate")
+    os.mkfifo(begun)
+    os.mkfifo(gate)
+    executor = EXECUTORS[kind](1)
+    first = executor.submit(hold, begun, gate)
+    open(begun).close()  # waits for the job
+    others = [executor.submit(abs, -n) for n in range(50)]
+    executor.shutdown(wait=False, cancel_futures=True)
+    assert first.running() and all(one.cancelled() for one in others)
+    open(gate, "w").close()
+    executor.shutdown()
+    assert first.result() == "held" and all(one.cancelled() for one in others)
+
+
+def test_all_jobs_can_be_cancelled_before_a_worker_is_there(kind) -> None:
+    executor = EXECUTORS[kind](2, initializer=print)  # it takes none that are warm
+    others = [executor.submit(abs, -n) for n in range(50)]
+    executor.shutdown(cancel_futures=True)
+    assert all(one.done() for one in others)
+    assert [one.result() for one in others if not one.cancelled()] == [n for n, one in enumerate(others) if not one.cancelled()]
+
+
 @pytest.mark.parametrize("name", [one.__name__ for one in EXECUTORS.values()])
 def test_a_script_needs_no_guard_and_ends_by_itself(name) -> None:
     ran = script(f"from xcores import {name}\n"
@@ -346,6 +375,16 @@ def test_a_script_needs_no_guard_and_ends_by_itself(name) -> None:
                  "print(sum(executor.map(square, range(1000))))\n"
                  "executor.submit(print, 'late')\n")
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "332833500\nlate\n", "")
+
+
+@pytest.mark.parametrize("name", [one.__name__ for one in EXECUTORS.values()])
+def test_a_script_ends_quietly_with_results_in_use(name) -> None:
+    ran = script("import atexit\n"
+                 "atexit.register(lambda: print(set(kept)))\n"
+                 f"from xcores import {name}\n"
+                 "def make(size): return bytes(size)\n"
+                 f"kept = {name}(1).submit(make, 2_000_000).result()\n")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "{0}\n", "")
 
 
 # Reports

@@ -54,7 +54,7 @@ def loaded(data, buffers):
 def dumped_result(value):
     """A result that others follow before it is sent: what they change must not show in it."""
     data, buffers = dumped(value)
-    return data, settled(buffers)
+    return data, settled(buffers, goes_on=True)
 
 
 def dumped_last(value):

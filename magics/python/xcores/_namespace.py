@@ -84,7 +84,14 @@ class Namespace:
         """The cell is over. True: its names are no longer needed."""
         if self._keeps:
             _kept.module, _kept.sent = self._module, self._sent
+        self._sent = {}
         return not self._keeps
+
+    def drop(self):
+        """The cell will not be run. Its functions refer to its names, which refer to them."""
+        self._sent = {}
+        if self._module is not getattr(_kept, "module", None):
+            self.names.clear()
 
 
 def _fresh_module():

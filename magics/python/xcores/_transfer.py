@@ -201,9 +201,47 @@ def _dumped_by(pickler_type, dispatch_table, value, kind="notebook"):
     return stream.getvalue(), buffers
 
 
-def settled(buffers):
-    """The buffers that nobody can write to any more; of the others copies, as they are now."""
-    return [one if memoryview(one).readonly else bytes(one) for one in buffers]
+def settled(buffers, goes_on):
+    """`buffers`, with copies in place of those that could change: while the code of the worker `goes_on`, all that can
+    be written to, afterwards what others refer to as well, such as a module that has kept it. Empties the list."""
+    views = [memoryview(one) for one in buffers]
+    buffers.clear()
+    for place, view in enumerate(views):
+        if _is_writable(view) and (goes_on or not _is_alone(view)):
+            views[place] = bytes(view)
+    return views
+
+
+def _is_writable(view):
+    """Also a read-only view of something that is."""
+    while type(view) is memoryview:
+        view = view.obj
+    return view is None or not memoryview(view).readonly
+
+
+def _is_alone(view):
+    """Whether there is no other way to its memory. Of types that may share memory with others, nobody knows."""
+    counts, owner = _references(view)
+    known = owner is bytearray or owner.__module__ == "array" and owner.__name__ == "array"
+    return known and all(count == _ONE for count in counts)
+
+
+def _references(view):
+    """How many refer to each object on the way from `view` to its memory, and the type of the last one."""
+    from gc import get_referents
+
+    counts = []
+    while type(view) is memoryview:
+        shared = get_referents(view)[0]  # by all views that were made of one another
+        counts.append(sys.getrefcount(shared))
+        del shared
+        view = view.obj
+        counts.append(sys.getrefcount(view))
+    return counts, type(view)
+
+
+_ONE = max(_references(memoryview(bytearray()))[0])
+"""What counting says of an object that only one other refers to."""
 
 
 def _name_classes(cloudpickle, classes, token):

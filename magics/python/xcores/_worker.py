@@ -179,6 +179,13 @@ def adopt(job, index, workers, feed):
     job.namespace.update(worker=index, workers=workers)
 
 
+def forget(job):
+    """Let go of a job that was prepared and will not be run here."""
+    job.scope.drop()
+    if _kind != "threads":
+        _forget_sources(job)
+
+
 def _enter(plan):
     """Take over what belongs to the notebook as a whole, not to one job."""
     sys.path[:] = plan["path"]
@@ -260,13 +267,19 @@ def _collected(job):
     else:
         answer = _NOTHING if job.error is None else _ended(job, job.error)
     if job.scope.leave() and _kind != "threads":
-        import linecache
-
-        for name in job.plan["sources"]:
-            linecache.cache.pop(name, None)
+        _forget_sources(job)
         # The functions of the cell refer to its namespace, which refers to them.
         job.namespace.clear()
+        if _kind == "subinterp":  # a module may have kept what the result consists of, for a later cell to change
+            answer = (*answer[:-1], settled(answer[-1], goes_on=False))
     return answer
+
+
+def _forget_sources(job):
+    import linecache
+
+    for name in job.plan["sources"]:
+        linecache.cache.pop(name, None)
 
 
 def _answer(job, error):
@@ -385,4 +398,4 @@ def _sent(job, value):
     classes = [one for one in job.namespace.values() if isinstance(one, type) and one.__module__ == MAIN]
     data, buffers = dumped(value, classes, job.plan["token"])
     goes_on = job.feed is not None or job.plan["keep"]  # what runs next may change what this result consists of
-    return data, settled(buffers) if goes_on and _kind == "subinterp" else buffers
+    return data, settled(buffers, goes_on=True) if goes_on and _kind == "subinterp" else buffers

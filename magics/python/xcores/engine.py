@@ -4,6 +4,7 @@
 import atexit
 import functools
 import marshal
+import warnings
 from typing import Any
 
 from xcores import _calls, _items, _namespace, _shared, _transfer, _worker
@@ -32,7 +33,13 @@ except ImportError as _reason:
 def configure() -> None:
     """Tell the engine how workers start Python. Doing it again changes nothing."""
     native.configure(worker_source())
-    atexit.register(native.leave)
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    if not native.leave():
+        # Python says so of interpreters that it ends itself. Nothing has been forgotten: the memory of a result stays.
+        warnings.filterwarnings("ignore", "remaining subinterpreters", RuntimeWarning)
 
 
 def worker_source() -> str:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/cpython/buffers.hpp>
 
+#include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -45,6 +46,8 @@ PyTypeObject* exporter_type() {
     return reinterpret_cast<PyTypeObject*>(made.get());
 }
 
+constexpr std::int64_t main_interpreter = 0;
+
 /// What one interpreter has lent.
 struct account {
     int lent = 0;
@@ -80,7 +83,6 @@ void give_back(std::int64_t interpreter, Py_buffer* view) noexcept {
     }
     // The user may be waiting for it: while it is lent, a bytearray cannot grow. A worker's interpreter lets go with
     // its next task.
-    constexpr std::int64_t main_interpreter = 0;
     if (interpreter == main_interpreter && Py_IsInitialized())
         Py_AddPendingCall(release_when_pending, nullptr);
 }
@@ -136,6 +138,12 @@ bool lends(std::int64_t interpreter) noexcept {
     const std::lock_guard lock(loans().mutex);
     const auto found = loans().accounts.find(interpreter);
     return found != loans().accounts.end() && found->second.lent > 0;
+}
+
+bool workers_lend() noexcept {
+    const std::lock_guard lock(loans().mutex);
+    return std::ranges::any_of(loans().accounts,
+                               [](const auto& one) { return one.first != main_interpreter && one.second.lent > 0; });
 }
 
 void await_returns(std::int64_t interpreter) noexcept {

@@ -33,8 +33,8 @@ model::outcome failure(std::string message) {
 
 worker_code::worker_code(object module)
     : module_(std::move(module)), prepare_(attribute(module_.get(), "prepare")),
-      adopt_(attribute(module_.get(), "adopt")), execute_(attribute(module_.get(), "execute")),
-      collect_(attribute(module_.get(), "collect")) {}
+      adopt_(attribute(module_.get(), "adopt")), forget_(attribute(module_.get(), "forget")),
+      execute_(attribute(module_.get(), "execute")), collect_(attribute(module_.get(), "collect")) {}
 
 worker_code worker_code::imported() {
     return worker_code(checked(PyImport_ImportModule("xcores._worker")));
@@ -50,7 +50,7 @@ worker_code worker_code::from_source(const std::string& source, const char* kind
 }
 
 void worker_code::prepare(const run::task& what) {
-    job_.reset();
+    forget();
     failure_.clear();
     interrupted_ = false;
     const auto& input = *what.input;
@@ -69,6 +69,10 @@ void worker_code::adopt(const run::task& what) {
 }
 
 void worker_code::forget() noexcept {
+    if (!job_)
+        return;
+    if (const object done(PyObject_CallOneArg(forget_.get(), job_.get())); !done)
+        PyErr_Clear();
     job_.reset();
 }
 

@@ -42,6 +42,7 @@ private:
     object module_;
     object prepare_;
     object adopt_;
+    object forget_;
     object execute_;
     object collect_;
     object job_;

@@ -209,6 +209,7 @@ void worker_program::load(run::payload input) {
         inputs_.emplace_back(first_task, one.owner);
     const cpython::attached inside(state_);
     code_->prepare(what);
+    call_collector("unfreeze"); // what went with the input before may be in cycles
     call_collector("collect");
     call_collector("freeze"); // otherwise the first collection in a child would write to every page
 }
