@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What it costs to move data into workers and out of them."""
 
-from remote import PEERS, WORKERS, compared, measured, scaled, warm
+from remote import WORKERS, compared, measured, scaled, warm
 from rows import Row, Target
 
 ROUNDS = 5
