@@ -27,7 +27,8 @@ public:
     virtual void stop() = 0;
 };
 
-/// Whom the module calls (GIL: held); null: nobody, and its functions do nothing. Python threads outlive the kernel's other parts.
+/// Whom the module calls (GIL: held); null: nobody, and its functions do nothing. Python threads outlive the kernel's
+/// other parts.
 void connect_bridge(bridge_target* target);
 
 } // namespace xcores::kernel

@@ -30,7 +30,8 @@ bool lends(std::int64_t interpreter) noexcept;
 /// Whether somebody looks at objects of any interpreter but the main one. Thread: any. GIL: not needed.
 bool workers_lend() noexcept;
 
-/// Waits until nobody looks at objects of this interpreter. GIL: called without. Thread: the one that is to end the interpreter.
+/// Waits until nobody looks at objects of this interpreter. GIL: called without. Thread: the one that is to end the
+/// interpreter.
 void await_returns(std::int64_t interpreter) noexcept;
 
 /// Python is about to end, and with it every interpreter: those who wait for returns stay where they are.
