@@ -87,9 +87,7 @@ private:
         std::shared_ptr<const payload> output;
 
         /// By others than its own thread: its body is open, works for us, and is not being replaced.
-        bool can_be_reached() const noexcept {
-            return now >= phase::receiving && now < phase::leaving && !reopening;
-        }
+        bool can_be_reached() const noexcept { return now >= phase::receiving && now < phase::leaving && !reopening; }
     };
 
     class feed;
