@@ -72,7 +72,7 @@ void worker_code::forget() noexcept {
     if (!job_)
         return;
     if (const object done(PyObject_CallOneArg(forget_.get(), job_.get())); !done)
-        PyErr_Clear();
+        PyErr_WriteUnraisable(forget_.get());
     job_.reset();
 }
 
