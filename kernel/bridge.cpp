@@ -94,7 +94,7 @@ PYBIND11_EMBEDDED_MODULE(xcores_bridge, module) {
     module.def("ask", &ask);
     module.def("stop", &stop);
     module.def("run_user_code", &user_code::run);
-    module.def("raise_if_interrupted", &user_code::raise_if_interrupted);
+    module.def("run_step", &user_code::run_step);
     module.def("set_cancel", &user_code::set_cancel);
     module.def("on_signal", &user_code::on_signal);
     module.def("handler_installed", &interrupts::handler_installed);

@@ -20,6 +20,16 @@ PyObject* cancel = nullptr;
     throw py::error_already_set();
 }
 
+py::object call_interruptibly(py::object const& function, py::tuple const& arguments) {
+    // No bytecode runs between the scope's ends and the call: a signal handler cannot come in between.
+    scope const interruptible;
+    auto result = py::reinterpret_steal<py::object>(PyObject_CallObject(function.ptr(), arguments.ptr()));
+    if (!result) {
+        throw py::error_already_set();
+    }
+    return result;
+}
+
 void call_cancel() {
     cancelled = true;
     py::reinterpret_borrow<py::object>(cancel)();
@@ -40,22 +50,16 @@ void begin() {
     set_cancel(py::none());
 }
 
-void raise_if_interrupted() {
-    if (std::exchange(pending, false)) {
-        raise_interrupt();
-    }
-}
-
 py::object run(py::args const& function_and_arguments) {
     py::tuple const arguments = function_and_arguments[py::slice(1, std::nullopt, std::nullopt)];
-    // No bytecode runs between the scope's ends and the call: a signal handler cannot come in between.
-    scope const interruptible;
-    auto result = py::reinterpret_steal<py::object>(
-        PyObject_CallObject(py::object(function_and_arguments[0]).ptr(), arguments.ptr()));
-    if (!result) {
-        throw py::error_already_set();
+    return call_interruptibly(function_and_arguments[0], arguments);
+}
+
+py::object run_step(py::object const& interrupt, py::object const& step, py::object const& value) {
+    if (std::exchange(pending, false)) {
+        return call_interruptibly(interrupt, py::make_tuple(py::handle(PyExc_KeyboardInterrupt)));
     }
-    return result;
+    return call_interruptibly(step, py::make_tuple(value));
 }
 
 void set_cancel(py::object new_cancel) {

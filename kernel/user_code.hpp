@@ -13,11 +13,13 @@ namespace xcores::kernel::user_code {
 /// Forgets an interrupt that was meant for an earlier request.
 void begin();
 
-/// Raises the interrupt that came since begin() while no user code ran, if there was one.
-void raise_if_interrupted();
-
 /// Calls the first argument with the others; an interrupt raises meanwhile.
 pybind11::object run(pybind11::args const& function_and_arguments);
+
+/// One step of a coroutine: `step(value)`, an interrupt raises meanwhile. If one came since begin() or the step before,
+/// while no user code ran, the step is `interrupt(KeyboardInterrupt)` instead.
+pybind11::object run_step(pybind11::object const& interrupt, pybind11::object const& step,
+                          pybind11::object const& value);
 
 /// While a cell awaits something, an interrupt calls this, to cancel it. A second interrupt raises all the same: what
 /// runs then is another task, which does not let the cancellation through. None ends it.

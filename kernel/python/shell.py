@@ -37,7 +37,7 @@ def interruptible(coroutine, cancel):
     step, value = coroutine.send, None
     while True:
         try:
-            awaited = xcores_bridge.run_user_code(step, value)
+            awaited = xcores_bridge.run_step(coroutine.throw, step, value)
         except StopIteration as end:
             return end.value
         try:
@@ -63,7 +63,6 @@ class Shell(XPythonShell):
 
     async def run_code(self, code_obj, result=None, **options):
         # Here alone, not in all that IPython does for a cell: its own locks would not survive a KeyboardInterrupt.
-        xcores_bridge.raise_if_interrupted()
         return await interruptible(super().run_code(code_obj, result, **options), self.interrupt)
 
     def interrupt(self):
