@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <new>
+#include <thread>
 
 #include <sys/mman.h>
 
@@ -22,6 +23,19 @@ public:
 private:
     std::atomic<std::uint64_t>& sequence_;
 };
+
+/// Of what was read while it was being written: without the last one, and without what cannot be.
+std::vector<model::span> whole_ones(std::vector<model::span> read) {
+    if (!read.empty())
+        read.pop_back();
+    nanoseconds reached = nanoseconds::min();
+    std::erase_if(read, [&reached](const model::span& one) {
+        const bool fits = one.start >= reached && one.end >= one.start;
+        reached = fits ? one.end : reached;
+        return !fits;
+    });
+    return read;
+}
 
 } // namespace
 
@@ -109,24 +123,36 @@ void sample_log::halve() noexcept {
     stride_ *= 2;
 }
 
-std::vector<model::span> sample_log::spans(nanoseconds origin, std::size_t most) const {
+std::vector<model::span> sample_log::read(nanoseconds origin, std::size_t most) const {
+    const auto count = std::min<std::size_t>(count_.load(std::memory_order_relaxed), capacity);
+    const auto kept = std::min(count, most);
     std::vector<model::span> result;
-    for (;;) {
+    result.reserve(kept);
+    for (auto i = count - kept; i < count; ++i) {
+        const auto one = places_[i].get();
+        result.push_back(
+            {nanoseconds{one.start_ns} - origin, nanoseconds{one.end_ns} - origin, one.state, one.gil, one.core});
+    }
+    return result;
+}
+
+std::vector<model::span> sample_log::spans(nanoseconds origin, std::size_t most) const {
+    constexpr int patience = 10'000;
+    for (int attempt = 0;; ++attempt) {
         const auto before = sequence_.load(std::memory_order_acquire);
-        if (before % 2 != 0)
+        const bool writing = before % 2 != 0;
+        // The process that wrote may have been killed amid a sample: then this never ends, and what is whole is taken.
+        const bool gives_up = attempt >= patience;
+        if (writing && !gives_up) {
+            std::this_thread::yield();
             continue;
-        const auto count = std::min<std::size_t>(count_.load(std::memory_order_relaxed), capacity);
-        const auto kept = std::min(count, most);
-        result.clear();
-        result.reserve(kept);
-        for (auto i = count - kept; i < count; ++i) {
-            const auto one = places_[i].get();
-            result.push_back(
-                {nanoseconds{one.start_ns} - origin, nanoseconds{one.end_ns} - origin, one.state, one.gil, one.core});
         }
+        auto result = read(origin, most);
         // A fence in other words, ones that ThreadSanitizer understands: what was read stays before it.
-        if (sequence_.fetch_add(0, std::memory_order_acq_rel) == before)
+        if (sequence_.fetch_add(0, std::memory_order_acq_rel) == before && !writing)
             return result;
+        if (gives_up)
+            return whole_ones(std::move(result));
     }
 }
 

@@ -34,7 +34,8 @@ public:
     /// The sample taken at `end` holds for the time since the last one; `start` tells it where there was none.
     void append(nanoseconds start, nanoseconds end, model::thread_state, model::gil_state, int core) noexcept;
 
-    /// The newest spans, `most` at most, with `origin` taken from their times.
+    /// The newest spans, `most` at most, with `origin` taken from their times. If the writer was killed while it wrote,
+    /// without its last one.
     std::vector<model::span> spans(nanoseconds origin, std::size_t most = capacity) const;
 
 private:
@@ -56,6 +57,7 @@ private:
         std::atomic<std::int64_t> end_ns_;
         std::atomic<std::uint64_t> rest_;
     };
+    std::vector<model::span> read(nanoseconds origin, std::size_t most) const;
     void push(const entry&) noexcept;
     void halve() noexcept;
     bool extend_last(const entry&) noexcept;
@@ -63,7 +65,7 @@ private:
     mutable std::atomic<std::uint64_t> sequence_; ///< odd while being written
     std::atomic<std::uint64_t> count_;
     std::uint64_t ticks_;  ///< samples offered
-    std::uint64_t stride_; ///< one of so many is kept; 0 after zeroed memory means 1
+    std::uint64_t stride_; ///< one of so many is kept
     place places_[capacity];
 };
 

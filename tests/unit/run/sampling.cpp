@@ -2,8 +2,13 @@
 #include <memory>
 #include <random>
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <catch2/catch_test_macros.hpp>
 
+#include <xcores/os/shared_memory.hpp>
 #include <xcores/run/sample_log.hpp>
 #include <xcores/run/sampler.hpp>
 
@@ -168,6 +173,36 @@ TEST_CASE("spans are told relative to the origin, the newest only if asked") {
     REQUIRE(spans.size() == 2);
     CHECK(spans[0].start == 3ms);
     CHECK(spans[1].end == 5ms);
+}
+
+TEST_CASE("what a process has written can be read when it was killed while it wrote") {
+    for (int round = 0; round < 50; ++round) {
+        const auto memory = os::shared_memory::create(sizeof(run::sample_log));
+        auto& log = *static_cast<run::sample_log*>(memory.data());
+        log.clear();
+        int ends[2];
+        REQUIRE(::pipe(ends) == 0);
+        const auto child = ::fork();
+        if (child == 0) {
+            for (auto time = 0ms; time < 20s; time += 1ms) { // the log does not fill up
+                log.append(time, time + 1ms, time % 2ms == 0ms ? thread_state::running : thread_state::blocked,
+                           gil_state::held, 0);
+                if (time == 20ms)
+                    static_cast<void>(::write(ends[1], "x", 1));
+            }
+            ::pause();
+        }
+        char ready = 0;
+        REQUIRE(::read(ends[0], &ready, 1) == 1);
+        ::kill(child, SIGKILL);
+        ::waitpid(child, nullptr, 0);
+        ::close(ends[0]);
+        ::close(ends[1]);
+        const auto spans = log.spans(0ns);
+        CHECK(spans.size() >= 10);
+        for (std::size_t i = 1; i < spans.size(); ++i)
+            REQUIRE((spans[i].start >= spans[i - 1].end && spans[i].end >= spans[i].start));
+    }
 }
 
 TEST_CASE("a full log keeps the whole time at half the rate, with the same shares") {
