@@ -8,7 +8,7 @@ from IPython.core.interactiveshell import InteractiveShell
 FIB = """
 def fib(n):
     return n if n < 2 else fib(n - 1) + fib(n - 2)
-fib(33)
+fib(32)
 """
 
 
