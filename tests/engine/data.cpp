@@ -175,7 +175,7 @@ TEST_CASE("pinned workers are seen on their own core only, and are free again in
     for (std::size_t i = 0; i < 3; ++i) {
         std::set<int> seen;
         for (const auto& span : report.workers[i].spans)
-            if (span.end > report.workers[i].run->start && span.core >= 0)
+            if (span.end > report.workers[i].run->start && span.state == model::thread_state::running && span.core >= 0)
                 seen.insert(span.core);
         CHECK(seen == std::set{pinned.pin_to[i % 2]});
     }

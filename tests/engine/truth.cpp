@@ -40,6 +40,13 @@ TEST_CASE("threads share one GIL: one holder at a time, and each waits about hal
     const auto report = report_of("threads", {"long work", "long work"});
     REQUIRE(report.gils.size() == 1);
     CHECK(report.gils[0].workers == std::vector<int>{0, 1});
+    for (const auto& one : report.workers[0].spans)
+        for (const auto& two : report.workers[1].spans)
+            if (one.gil == model::gil_state::held && two.gil == model::gil_state::held &&
+                std::min(one.end, two.end) - std::max(one.start, two.start) > std::chrono::microseconds{200})
+                UNSCOPED_INFO("held by 0 from " << one.start.count() << " to " << one.end.count() << " "
+                                                << model::name_of(one.state) << ", by 1 from " << two.start.count()
+                                                << " to " << two.end.count() << " " << model::name_of(two.state));
     // A look takes microseconds, so that at most a sample or two can fall between two readings.
     CHECK(held_together(report.workers[0], report.workers[1]) <= std::chrono::milliseconds{5});
     double held = 0;

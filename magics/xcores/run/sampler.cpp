@@ -62,11 +62,12 @@ judge::verdict judge::operator()(probe& what, nanoseconds elapsed, bool late) no
             owed_ -= elapsed;
         return {{}, of_length(now, elapsed)};
     }
+    const auto& rested = before.state == thread_state::unknown ? now : before;
     if (owed_ < elapsed / 2)
-        return {{}, of_length(now, elapsed)};
+        return {{}, of_length(rested, elapsed)};
     const auto gathered = std::min(owed_, elapsed);
     owed_ -= gathered;
-    return {{gathered, thread_state::running, gil_state::unknown, now.core}, of_length(now, elapsed - gathered)};
+    return {{gathered, thread_state::running, gil_state::unknown, now.core}, of_length(rested, elapsed - gathered)};
 }
 
 judge::verdict judge::last_words(probe& what, nanoseconds elapsed) noexcept {

@@ -71,9 +71,10 @@ TEST_CASE("a thread that ceased to run between two looks ran first, and then was
     const auto handed_over = one.tick(900us, gil_state::not_held, thread_state::waiting_gil);
     CHECK(handed_over.first == piece{900us, thread_state::running, gil_state::held, 0});
     CHECK(handed_over.second == piece{100us, thread_state::waiting_gil, gil_state::not_held, 0});
-    const auto slept = one.tick(0us, gil_state::not_held, thread_state::blocked);
-    CHECK(slept.first.length == 0us);
-    CHECK(slept.second == piece{1ms, thread_state::blocked, gil_state::not_held, 0});
+    const auto waited = one.tick(0us, gil_state::not_held, thread_state::blocked);
+    CHECK(waited.first.length == 0us);
+    CHECK(waited.second == piece{1ms, thread_state::waiting_gil, gil_state::not_held, 0}); // as it was seen to begin
+    CHECK(one.tick(0us, gil_state::not_held, thread_state::blocked).second.state == thread_state::blocked);
 }
 
 TEST_CASE("a thread that gave its GIL away between two looks had it while it ran") {
