@@ -97,6 +97,7 @@ void interpreter::begin(request_ptr request) {
     user_code::begin();
     latest_ = std::move(request);
     kernel_.attr("begin")(latest_);
+    under_way_.emplace(interrupts_);
 }
 
 /// The content of a reply, whatever happens while it is made. GIL: held.
@@ -104,7 +105,6 @@ template <class Function>
 nl::json interpreter::content_of(Function make_reply) {
     nl::json reply;
     try {
-        interrupts::scope const running(interrupts_);
         auto const allowed = signal_scope::allowed();
         reply = make_reply();
     } catch (py::error_already_set const& error) {

@@ -34,6 +34,7 @@ public:
     void close();
 
     void begin(request_ptr request) override;
+    void end() noexcept override { under_way_.reset(); }
     bool answers(std::string const& type) const override;
     std::optional<nlohmann::json> answer(std::string const& type, xeus::xmessage const& message) override;
     int execution_count() const noexcept override { return execution_count_; }
@@ -72,6 +73,7 @@ private:
     std::optional<streams> streams_;
     pybind11::object python_half_; // the module, and its object that answers requests
     pybind11::object kernel_;
+    std::optional<interrupts::scope> under_way_;
     request_ptr latest_; // guarded by the GIL
     std::string input_;
     nlohmann::json kernel_info_;

@@ -16,8 +16,11 @@ class request_handler {
 public:
     virtual ~request_handler() = default;
 
-    /// A request arrived and is about to be handled.
+    /// A request arrived and is about to be handled; from here on an interrupt is meant for it.
     virtual void begin(request_ptr request) = 0;
+
+    /// It has been handled, in whatever way.
+    virtual void end() noexcept = 0;
 
     /// Does answer() handle this type of message? All others go to xeus.
     virtual bool answers(std::string const& type) const = 0;

@@ -91,6 +91,7 @@ void server::receive(xeus::xmessage message, fate verdict) {
         std::cerr << "xcores: " << type << ": " << error.what() << std::endl;
     }
     make_good();
+    handler_.end();
     current_.reset();
 }
 

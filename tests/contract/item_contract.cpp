@@ -106,8 +106,12 @@ TEST_CASE("items may come while the workers run, and only as many are wanted as 
 
 TEST_CASE("an item that fails stops the others; what has finished is kept and what is queued is not begun") {
     const auto executor = any_executor();
-    const auto queue = queue_of({"answer", "raise", "spin", "spin", "spin", "spin"}, 2);
+    const auto queue = std::make_shared<item_queue>(2, 6, item_queue::on_failure::stop);
+    queue->add(items_of({"answer"}));
     const auto session = start_on(executor, 2, queue);
+    wait_until(*session, [&](const auto&) { return queue->record().done == 1; });
+    queue->add(items_of({"raise", "spin", "spin", "spin", "spin"}));
+    queue->end();
     finish(*session);
     const auto ended = ended_in(*queue);
     CHECK(ended.at(0).how.how.kind == returned);

@@ -49,6 +49,20 @@ def test_an_interrupt_between_cells_does_nothing(notebook, interrupt):
         assert (cell.status, cell.result) == ("ok", "499999500000")
 
 
+def test_no_interrupt_is_lost_that_comes_before_the_code_begins(notebook, interrupt):
+    """A thread that hogs the GIL keeps the cell's code from beginning for a while after its input was published."""
+    notebook.run(
+        "import sys, threading\nover = False\ndef hog():\n    while not over: pass\n"
+        "before = sys.getswitchinterval()\nsys.setswitchinterval(0.2)\nthreading.Thread(target=hog).start()"
+    )
+    for _ in range(3):
+        cell = notebook.start("while True: pass")
+        cell.wait_for(lambda: "execute_input" in cell.types)
+        interrupt()
+        assert cell.wait().error == "KeyboardInterrupt"
+    notebook.run("over = True\nsys.setswitchinterval(before)")
+
+
 def test_a_cell_can_handle_its_interrupt(notebook, interrupt):
     cell = notebook.start(
         "import time\ntry:\n    print('running', flush=True)\n    time.sleep(100)\nexcept KeyboardInterrupt:\n    print('handled')"

@@ -217,12 +217,13 @@ def test_the_live_view_goes_on_while_code_in_c_keeps_the_gil(notebook, tmp_path,
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     read_with_the_gil = f"import ctypes, os\nlibc = ctypes.PyDLL(None)\nlibc.read(libc.open({bytes(gate)!r}, os.O_RDONLY), ctypes.create_string_buffer(1), 1)"
-    cell = notebook.start(f"{magic}\n{read_with_the_gil}")
-    try:
-        cell.wait_for(lambda: len(cell.contents("update_display_data")) >= 3)
-    finally:
-        gate.write_text("x")
-    cell.wait()
+    with open(gate, "r+b", buffering=0) as gate_end:  # so that neither end waits for the other
+        cell = notebook.start(f"{magic}\n{read_with_the_gil}")
+        try:
+            cell.wait_for(lambda: len(cell.contents("update_display_data")) >= 3)
+        finally:
+            gate_end.write(b"x")
+        cell.wait()
     views = cell.contents("display_data")[:1] + cell.contents("update_display_data")
     assert len({content["transient"]["display_id"] for content in views}) == 1
     assert "running" in views[2]["data"]["text/plain"] and "<table" in views[-1]["data"]["text/html"]
