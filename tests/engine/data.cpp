@@ -25,7 +25,6 @@ using enum model::outcome_kind;
 namespace {
 
 constexpr std::size_t large = 1 << 20;
-constexpr auto patience = std::chrono::seconds{30};
 
 std::shared_ptr<std::vector<std::byte>> bytes_of(char value) {
     return std::make_shared<std::vector<std::byte>>(large, static_cast<std::byte>(value));

@@ -120,6 +120,7 @@ def test_a_kernel_ends_with_the_process_that_started_it(tmp_path, moment):
     if moment == "while it is idle":
         client = BlockingKernelClient(connection_file=file)
         client.load_connection_file()
+        client.hb_channel.time_to_dead = TIMEOUT  # else a start that takes longer than a second counts as a death
         client.start_channels()
         client.wait_for_ready(timeout=TIMEOUT)
         client.stop_channels()

@@ -9,11 +9,6 @@
 #include <xcores/os/clock.hpp>
 
 namespace xcores::test {
-namespace {
-
-constexpr auto patience = std::chrono::seconds{30};
-
-} // namespace
 
 std::shared_ptr<const run::payload> program(const std::string& name) {
     return std::make_shared<const run::payload>(run::payload{name, {}});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,6 +13,9 @@
 /// What the contract suite needs of an executor: the fake one and the real ones provide it, each in its own test
 /// program.
 namespace xcores::test {
+
+/// Until a wait is given up; a busy virtual machine may stand still for half a minute.
+constexpr auto patience = std::chrono::seconds{90};
 
 /// Programs with known behaviour that every executor can run, by name:
 ///   answer      its result is "42" and its payload "worker I of N"

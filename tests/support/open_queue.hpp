@@ -9,8 +9,6 @@
 
 namespace xcores::test {
 
-constexpr auto patience = std::chrono::seconds{30};
-
 /// A queue that is closed and left when the test ends.
 class open_queue {
 public:
