@@ -7,6 +7,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <xcores/cpython/arena_cache.hpp>
 #include <xcores/cpython/buffers.hpp>
 #include <xcores/executors/engine.hpp>
 #include <xcores/executors/in_process.hpp>
@@ -80,6 +81,7 @@ std::string beside_this_module(const char* name) {
 }
 
 void configure(const std::string& worker_source) {
+    cpython::keep_arenas();
     const auto sys = py::module_::import("sys");
     executors::python_description python;
     python.program = beside_this_module("xcores-worker");

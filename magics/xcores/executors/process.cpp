@@ -110,7 +110,7 @@ public:
         source_->forget(std::exchange(first_input_, nullptr));
         sink_ = how.output;
         log().clear();
-        send(wire::kind::serve, {{"sample_period", how.sample_period.count()}});
+        send(wire::kind::serve, {{"workers", how.workers}, {"sample_period", how.sample_period.count()}});
         sent_.clear();
         sends_ = 0;
         own_.reset();

@@ -185,7 +185,8 @@ void worker_program::serve(wire::inbox& inbox) {
         else if (message->what == kind::go && std::exchange(prepared, false))
             execute();
         else if (message->what == kind::serve)
-            begin_jobs(run::nanoseconds{message->fields.at("sample_period").get<std::int64_t>()});
+            begin_jobs(message->fields.at("workers"),
+                       run::nanoseconds{message->fields.at("sample_period").get<std::int64_t>()});
         else if (message->what == kind::call)
             answer(std::move(*message));
         else if (message->what == kind::leave)
@@ -247,6 +248,7 @@ bool worker_program::prepare(wire::message message, wire::inbox& inbox) {
     for (const auto& one : what.input->buffers)
         inputs_.emplace_back(message.fields.at("number"), one.owner);
     period_ = what.sample_period;
+    workers_ = what.workers;
     core_.pin(what.core);
     try {
         const cpython::attached inside(state_);
@@ -262,10 +264,11 @@ bool worker_program::prepare(wire::message message, wire::inbox& inbox) {
     return true;
 }
 
-void worker_program::begin_sampling(run::nanoseconds period) {
+// Each worker process has a sampler of its own: they share the budget.
+void worker_program::begin_sampling(int workers, run::nanoseconds period) {
     if (period <= run::nanoseconds{0})
         return;
-    sampler_.emplace(period);
+    sampler_.emplace(period, run::sampler::one_percent * workers);
     sampler_->add(*probe_, shared().samples);
 }
 
@@ -278,13 +281,13 @@ std::optional<model::sampling_record> worker_program::end_sampling() {
     return record;
 }
 
-void worker_program::begin_jobs(run::nanoseconds sample_period) {
+void worker_program::begin_jobs(int workers, run::nanoseconds sample_period) {
     core_.pin(-1);
     const cpython::attached inside(state_);
     code_->forget(); // a process that was forked may hold a task, and its output, that was meant for another worker
     writer_.drop();
     jobs_.emplace(code_->for_jobs());
-    begin_sampling(sample_period);
+    begin_sampling(workers, sample_period);
 }
 
 void worker_program::answer(wire::message message) {
@@ -324,7 +327,7 @@ void worker_program::end_jobs() {
 }
 
 void worker_program::execute() {
-    begin_sampling(period_);
+    begin_sampling(workers_, period_);
     auto used = measured(*probe_, [this] {
         const cpython::attached inside(state_);
         block_interrupts(false);

@@ -71,9 +71,9 @@ public:
 private:
     bool prepare(wire::message, wire::inbox&);
     void execute();
-    void begin_sampling(run::nanoseconds period);
+    void begin_sampling(int workers, run::nanoseconds period);
     std::optional<model::sampling_record> end_sampling();
-    void begin_jobs(run::nanoseconds sample_period);
+    void begin_jobs(int workers, run::nanoseconds sample_period);
     void answer(wire::message call);
     void end_jobs();
     void tell_memory(run::usage&);
@@ -89,6 +89,7 @@ private:
     std::optional<run::sampler> sampler_;
     PyThreadState* state_ = nullptr;
     run::nanoseconds period_{};
+    int workers_ = 1;
     /// The owners of what came in, by the number of the task.
     std::vector<std::pair<std::int64_t, std::weak_ptr<const void>>> inputs_;
     os::core_choice core_;

@@ -102,7 +102,7 @@ std::string sampling_of(const model::report& from) {
     std::string text =
         "Sampled " + model::count(sampling.ticks) + (sampling.ticks == 1 ? " time" : " times") + ", every " +
         model::round_duration(sampling.period) +
-        (sampling.widest_period ? ", later every " + model::round_duration(*sampling.widest_period) : "") +
+        (sampling.widest_period ? ", at times every " + model::round_duration(*sampling.widest_period) : "") +
         ", at a cost of " + model::fixed(cost * 100, 1) + " % of a core";
     if (sampling.missed > 0)
         text += "; " + model::count(sampling.missed) + " missed";

@@ -20,7 +20,7 @@ void job_queue::serve(seat& place, worker& by) noexcept {
     std::string refusal;
     try {
         arrive(place, by);
-        by.body().serve(place, {plan_.sample_period, plan_.output});
+        by.body().serve(place, {plan_.workers, plan_.sample_period, plan_.output});
     } catch (const std::exception& error) {
         refusal = error.what();
     }

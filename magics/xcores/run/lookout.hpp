@@ -3,6 +3,8 @@
 
 #include <atomic>
 
+#include <sched.h>
+
 #include <xcores/os/clock.hpp>
 
 namespace xcores::run {
@@ -29,6 +31,7 @@ public:
                     return succeeded();
                 relax();
             }
+            ::sched_yield(); // the one it waits for may be queued on this very core
         } while (os::now() < until);
         return failed();
     }

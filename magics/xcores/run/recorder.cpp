@@ -29,7 +29,8 @@ void drop_what_came_after(trace& one) {
 } // namespace
 
 recorder::recorder(std::unique_ptr<surroundings> around, nanoseconds period)
-    : around_(std::move(around)), start_(os::now()), sampler_(period, [this] { around_->look(); }) {
+    : around_(std::move(around)), start_(os::now()),
+      sampler_(period, sampler::one_percent, [this] { around_->look(); }) {
     try {
         list(surroundings::care::thorough);
         listed_once_ = true;

@@ -2,6 +2,7 @@
 #include <xcores/run/sampler.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include <sys/prctl.h>
@@ -13,6 +14,12 @@ namespace xcores::run {
 
 using model::gil_state;
 using model::thread_state;
+
+namespace {
+
+std::atomic<nanoseconds> usual_cost = nanoseconds{0}; // of a look, timer included
+
+} // namespace
 
 judge::piece judge::see(probe& what, const probe::reading& now, nanoseconds progress) noexcept {
     const bool surely_runs = now.gil == gil_state::held && progress > nanoseconds{0};
@@ -78,9 +85,19 @@ judge::verdict judge::last_words(probe& what, nanoseconds elapsed) noexcept {
     return {{}, before_};
 }
 
-sampler::sampler(nanoseconds period, std::function<void()> before_each_look)
-    : period_(period), before_each_look_(std::move(before_each_look)) {
+void pace::adapt(nanoseconds cost_of_a_look) noexcept {
+    const auto multiple_of = [this](nanoseconds least) {
+        return asked_ * std::max<std::int64_t>(1, (least + asked_ - nanoseconds{1}) / asked_);
+    };
+    const auto needed = cost_of_a_look * share_;
+    const auto surely_needed = needed + needed / 4; // so as not to go to and fro
+    period_ = std::max(multiple_of(needed), std::min(period_, multiple_of(surely_needed)));
+}
+
+sampler::sampler(nanoseconds period, int share, std::function<void()> before_each_look)
+    : pace_(period, share), before_each_look_(std::move(before_each_look)) {
     record_.period = period;
+    set_pace(usual_cost.load(std::memory_order_relaxed));
     thread_ = std::thread([this] { loop(); });
     os::name_thread(thread_, "xcores sampler"); // before anybody can take it for another's
 }
@@ -89,7 +106,7 @@ sampler::~sampler() {
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
-        stopped_.notify_one();
+        changed_.notify_one();
     }
     thread_.join();
 }
@@ -99,6 +116,8 @@ void sampler::add(probe& what, sample_log& log) {
     log.clear();
     entries_.push_back({&what, &log, {}, os::now()});
     entries_.back().judgement(what, nanoseconds{0});
+    if (entries_.size() == 1)
+        changed_.notify_one();
 }
 
 void sampler::remove(probe& what) noexcept {
@@ -119,13 +138,23 @@ model::sampling_record sampler::record() const {
 void sampler::loop() noexcept {
     os::block_signals_on_this_thread();
     prctl(PR_SET_TIMERSLACK, 1000UL); // ns; the default of 50 us would be 5 % of a tick
-    auto due = std::chrono::steady_clock::now() + period_;
     std::unique_lock lock(mutex_);
-    while (!stopped_.wait_until(lock, due, [this] { return stopping_; })) {
+    checked_ = {os::now(), os::thread_cpu_time(), 0};
+    auto step = pace_.period();
+    auto due = std::chrono::steady_clock::now() + step;
+    for (;;) {
+        if (has_nothing_to_do()) {
+            changed_.wait(lock, [this] { return stopping_ || !has_nothing_to_do(); });
+            due = std::chrono::steady_clock::now() + step;
+            checked_.time = os::now();
+        }
+        if (changed_.wait_until(lock, due, [this] { return stopping_; }))
+            return;
         const auto late = std::chrono::steady_clock::now() - due;
-        look(os::now());
-        const auto missed = late / period_;
-        due += (missed + 1) * period_;
+        look(os::now(), step);
+        const auto missed = late / step;
+        step = pace_.period();
+        due += (missed + 1) * step;
         ++record_.ticks;
         record_.missed += missed;
         record_.latest = std::max<nanoseconds>(record_.latest.value_or(nanoseconds{0}), late);
@@ -134,35 +163,36 @@ void sampler::loop() noexcept {
 }
 
 void sampler::keep_within_budget(nanoseconds time) noexcept {
-    constexpr nanoseconds stretch = std::chrono::milliseconds{50};
-    constexpr int share = 100; // one part in so many of a core
+    constexpr nanoseconds stretch = std::chrono::milliseconds{10};
+    constexpr std::int64_t least_ticks = 8;
     record_.cost = os::thread_cpu_time();
-    if (budget_checked_at_ == nanoseconds{0})
-        budget_checked_at_ = time;
-    const auto elapsed = time - budget_checked_at_;
-    if (elapsed < stretch)
+    const auto ticks = record_.ticks - checked_.ticks;
+    if (time - checked_.time < stretch || ticks < least_ticks)
         return;
-    const auto cost = record_.cost - budget_checked_cost_;
-    if (cost > elapsed / share) {
-        period_ *= 2;
-        record_.widest_period = period_;
-    }
-    budget_checked_at_ = time;
-    budget_checked_cost_ = record_.cost;
+    const auto each = (record_.cost - checked_.cost) / ticks;
+    checked_ = {time, record_.cost, record_.ticks};
+    usual_cost.store(each, std::memory_order_relaxed);
+    set_pace(each);
 }
 
-void sampler::look(nanoseconds time) noexcept {
+void sampler::set_pace(nanoseconds cost_of_a_look) noexcept {
+    pace_.adapt(cost_of_a_look);
+    if (pace_.period() > record_.period)
+        record_.widest_period = std::max(record_.widest_period.value_or(nanoseconds{0}), pace_.period());
+}
+
+void sampler::look(nanoseconds time, nanoseconds step) noexcept {
     if (before_each_look_)
         before_each_look_();
     for (auto& one : entries_)
-        look_at(one, time);
+        look_at(one, time, step);
 }
 
-void sampler::look_at(entry& one, nanoseconds time) const noexcept {
+void sampler::look_at(entry& one, nanoseconds time, nanoseconds step) noexcept {
     const auto elapsed = time - one.last;
     if (elapsed <= nanoseconds{0})
         return;
-    write(one, one.judgement(*one.what, elapsed, elapsed > 3 * period_));
+    write(one, one.judgement(*one.what, elapsed, elapsed > 3 * step));
 }
 
 void sampler::write(entry& one, const judge::verdict& seen) noexcept {

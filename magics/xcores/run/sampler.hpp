@@ -47,15 +47,34 @@ private:
     piece before_;       ///< what the last look saw; "running" means runnable
 };
 
-/// Looks at the registered workers at a steady rate, on a thread of its own, and writes what it sees into their logs.
-/// Where looking costs more than 1 % of a core, it slows down to stay within that, and says so in its record.
+/// How often to look: as was asked, or as many times more rarely as keeps the cost within one part in `share` of a
+/// core. Pure.
+class pace {
+public:
+    pace(nanoseconds asked, int share) : asked_(asked), share_(share), period_(asked) {}
+
+    nanoseconds period() const noexcept { return period_; }
+    void adapt(nanoseconds cost_of_a_look) noexcept;
+
+private:
+    nanoseconds asked_;
+    int share_;
+    nanoseconds period_;
+};
+
+/// Looks at the registered workers at a steady rate, on a thread of its own, and writes what it sees into their logs;
+/// with none registered it sleeps. Where looking costs more than its budget, it slows down to stay within that, and
+/// says so in its record. What a look costs is remembered for the next sampler of this process.
 ///
 /// - GIL: never takes one. Allocates nothing between add() and remove().
 /// - Lifetime: a probe and its log must live until remove() returns, which waits for a look in progress.
 class sampler {
 public:
-    /// `before_each_look` is called on the sampler's thread, for what several probes see at the same moment.
-    explicit sampler(nanoseconds period, std::function<void()> before_each_look = {});
+    static constexpr int one_percent = 100;
+
+    /// `share`: it may cost one part in so many of a core. `before_each_look` is called on the sampler's thread, for
+    /// what several probes see at the same moment; with it, it never sleeps.
+    explicit sampler(nanoseconds period, int share = one_percent, std::function<void()> before_each_look = {});
     ~sampler(); ///< stops; all workers must have been removed
     sampler(const sampler&) = delete;
     sampler& operator=(const sampler&) = delete;
@@ -74,17 +93,24 @@ private:
         nanoseconds last;
     };
     void loop() noexcept;
+    bool has_nothing_to_do() const noexcept { return entries_.empty() && !before_each_look_; }
     void keep_within_budget(nanoseconds time) noexcept;
-    void look(nanoseconds time) noexcept;
-    void look_at(entry&, nanoseconds time) const noexcept;
+    void set_pace(nanoseconds cost_of_a_look) noexcept;
+    void look(nanoseconds time, nanoseconds step) noexcept;
+    static void look_at(entry&, nanoseconds time, nanoseconds step) noexcept;
     static void write(entry&, const judge::verdict&) noexcept;
 
-    nanoseconds period_;
-    nanoseconds budget_checked_at_{};
-    nanoseconds budget_checked_cost_{};
+    struct checkpoint {
+        nanoseconds time{};
+        nanoseconds cost{};
+        std::int64_t ticks = 0;
+    };
+
+    pace pace_;
+    checkpoint checked_;
     std::function<void()> before_each_look_;
     mutable std::mutex mutex_;
-    std::condition_variable stopped_;
+    std::condition_variable changed_;
     bool stopping_ = false;
     std::vector<entry> entries_;
     model::sampling_record record_;

@@ -79,6 +79,7 @@ struct usage {
 
 /// How jobs are served.
 struct serving {
+    int workers = 1;             ///< at most so many serve with it
     nanoseconds sample_period{}; ///< zero: not sampled
     output_sink output;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <memory>
 #include <random>
+#include <semaphore>
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -150,6 +151,48 @@ TEST_CASE("when the run is over, one that ran is taken to have gone on, of one t
     waits.tick(0us, gil_state::not_held, thread_state::blocked);
     waits.probe.next.cpu += 300us;
     CHECK(waits.judge.last_words(waits.probe, 500us).second.length == 0us);
+}
+
+TEST_CASE("who looks keeps to the rate that was asked for, or to a fraction that costs no more than the budget") {
+    constexpr int one_percent = 100;
+    run::pace pace(1ms, one_percent);
+    CHECK(pace.period() == 1ms);
+    pace.adapt(10us);
+    CHECK(pace.period() == 1ms);
+    pace.adapt(25us);
+    CHECK(pace.period() == 3ms);
+    pace.adapt(19us); // 2 ms would do, but only just
+    CHECK(pace.period() == 3ms);
+    pace.adapt(15us);
+    CHECK(pace.period() == 2ms);
+    pace.adapt(1us);
+    CHECK(pace.period() == 1ms);
+    run::pace shared_by_eight(1ms, 8 * one_percent);
+    shared_by_eight.adapt(5us);
+    CHECK(shared_by_eight.period() == 4ms);
+    shared_by_eight.adapt(100us);
+    CHECK(shared_by_eight.period() == 80ms);
+}
+
+TEST_CASE("a sampler that ran out of workers goes on when there is one again") {
+    struct counting_probe final : run::probe {
+        std::counting_semaphore<> looks{0};
+        reading read() noexcept override {
+            looks.release();
+            return {0ns, 0, gil_state::not_held};
+        }
+        thread_state situation() noexcept override { return thread_state::blocked; }
+    };
+    run::sampler sampler(100us);
+    for (int i = 0; i < 3; ++i) {
+        counting_probe probe;
+        const auto log = run::sample_log::create();
+        sampler.add(probe, *log);
+        for (int look = 0; look < 5; ++look)
+            probe.looks.acquire();
+        sampler.remove(probe);
+    }
+    CHECK(sampler.record().ticks > 0);
 }
 
 TEST_CASE("equal samples join into one span") {
