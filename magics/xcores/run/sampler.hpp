@@ -70,11 +70,12 @@ private:
 /// - Lifetime: a probe and its log must live until remove() returns, which waits for a look in progress.
 class sampler {
 public:
-    static constexpr int one_percent = 100;
+    /// Half a per cent: who is interrupted by a look loses about as much again.
+    static constexpr int usual_share = 200;
 
-    /// `share`: it may cost one part in so many of a core. `before_each_look` is called on the sampler's thread, for
+    /// `share`: it may cost one part in so many of a core by its own CPU clock. `before_each_look` is called on the sampler's thread, for
     /// what several probes see at the same moment; with it, it never sleeps.
-    explicit sampler(nanoseconds period, int share = one_percent, std::function<void()> before_each_look = {});
+    explicit sampler(nanoseconds period, int share = usual_share, std::function<void()> before_each_look = {});
     ~sampler(); ///< stops; all workers must have been removed
     sampler(const sampler&) = delete;
     sampler& operator=(const sampler&) = delete;
