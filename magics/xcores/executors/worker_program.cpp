@@ -268,7 +268,7 @@ bool worker_program::prepare(wire::message message, wire::inbox& inbox) {
 void worker_program::begin_sampling(int workers, run::nanoseconds period) {
     if (period <= run::nanoseconds{0})
         return;
-    sampler_.emplace(period, run::sampler::usual_share * workers);
+    sampler_.emplace(period, run::sampler::half_a_percent * workers);
     sampler_->add(*probe_, shared().samples);
 }
 

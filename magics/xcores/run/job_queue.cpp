@@ -25,7 +25,7 @@ std::shared_ptr<job_queue> job_queue::create(queue_plan plan, std::shared_ptr<po
 job_queue::job_queue(queue_plan plan, std::shared_ptr<pool> workers, model::environment_record environment)
     : plan_(std::move(plan)), pool_(std::move(workers)), environment_(std::move(environment)), start_(os::now()) {
     if (plan_.sample_period > nanoseconds{0})
-        sampler_ = std::make_unique<sampler>(plan_.sample_period);
+        sampler_ = std::make_unique<sampler>(plan_.sample_period, share_for(plan_.kind));
 }
 
 job_queue::~job_queue() = default;

@@ -30,7 +30,7 @@ void drop_what_came_after(trace& one) {
 
 recorder::recorder(std::unique_ptr<surroundings> around, nanoseconds period)
     : around_(std::move(around)), start_(os::now()),
-      sampler_(period, sampler::usual_share, [this] { around_->look(); }) {
+      sampler_(period, sampler::one_percent, [this] { around_->look(); }) {
     try {
         list(surroundings::care::thorough);
         listed_once_ = true;

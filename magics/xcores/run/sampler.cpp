@@ -45,7 +45,8 @@ judge::verdict judge::operator()(probe& what, nanoseconds elapsed, bool late) no
     const bool runnable = now.state == thread_state::running;
     const bool was_runnable = before.state == thread_state::running;
     const auto ran = std::min(progress, elapsed);
-    if (late) {
+    const bool surely_held = now.gil == gil_state::held && ran >= elapsed / 10 * 9;
+    if (late && !surely_held) {
         const auto rest = runnable ? thread_state::waiting_core : now.state;
         return {{ran, thread_state::running, gil_state::unknown, -1}, {elapsed - ran, rest, gil_state::unknown, -1}};
     }

@@ -32,7 +32,8 @@ public:
         piece second;
     };
     /// `elapsed`: since the last call. The first call only takes bearings. `late`: nobody looked for so long that of
-    /// the time in between only the sum on a core is known, neither when that was nor who held the GIL.
+    /// the time in between only the sum on a core is known, neither when that was nor who held the GIL; unless it ran
+    /// almost all the time and holds it now.
     verdict operator()(probe&, nanoseconds elapsed, bool late = false) noexcept;
 
     /// When the run is over: what the thread does now has nothing to do with it, but as long as it was running, it ran
@@ -70,12 +71,13 @@ private:
 /// - Lifetime: a probe and its log must live until remove() returns, which waits for a look in progress.
 class sampler {
 public:
-    /// Half a per cent: who is interrupted by a look loses about as much again.
-    static constexpr int usual_share = 200;
+    static constexpr int one_percent = 100;
+    /// For workers that keep all cores busy: who is interrupted by a look loses about as much again.
+    static constexpr int half_a_percent = 200;
 
-    /// `share`: it may cost one part in so many of a core by its own CPU clock. `before_each_look` is called on the sampler's thread, for
-    /// what several probes see at the same moment; with it, it never sleeps.
-    explicit sampler(nanoseconds period, int share = usual_share, std::function<void()> before_each_look = {});
+    /// `share`: it may cost one part in so many of a core, by its own CPU clock. `before_each_look` is called on the
+    /// sampler's thread, for what several probes see at the same moment; with it, it never sleeps.
+    explicit sampler(nanoseconds period, int share = one_percent, std::function<void()> before_each_look = {});
     ~sampler(); ///< stops; all workers must have been removed
     sampler(const sampler&) = delete;
     sampler& operator=(const sampler&) = delete;
@@ -117,5 +119,10 @@ private:
     model::sampling_record record_;
     std::thread thread_;
 };
+
+/// Threads of one interpreter leave a core to the sampler, and there is more to be seen of them.
+inline int share_for(model::worker_kind kind) {
+    return kind == model::worker_kind::threads ? sampler::one_percent : sampler::half_a_percent;
+}
 
 } // namespace xcores::run

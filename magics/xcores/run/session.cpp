@@ -38,7 +38,7 @@ std::shared_ptr<session> session::start(plan what, std::shared_ptr<pool> workers
     const std::shared_ptr<session> made(new session(std::move(what), std::move(workers), std::move(environment)));
     auto& self = *made;
     if (self.plan_.sample_period > nanoseconds{0} && !self.slots_.empty())
-        self.sampler_ = std::make_unique<sampler>(self.plan_.sample_period);
+        self.sampler_ = std::make_unique<sampler>(self.plan_.sample_period, share_for(self.plan_.kind));
     if (self.plan_.items)
         self.plan_.items->when_hungry([weak = made->weak_from_this()] {
             if (const auto kept = weak.lock())

@@ -142,6 +142,16 @@ TEST_CASE("a late look at a thread that ran a little tells the sum, and neither 
     CHECK(seen.second == piece{38ms, thread_state::waiting_core, gil_state::unknown, -1});
 }
 
+TEST_CASE("a late look at a thread that ran all the time and has its GIL takes it that it had it") {
+    script one;
+    one.tick(1ms, gil_state::not_held, thread_state::waiting_core);
+    one.probe.next.cpu += 39ms;
+    one.probe.next.gil = gil_state::held;
+    const auto seen = one.judge(one.probe, 40ms, true);
+    CHECK(seen.first == piece{1ms, thread_state::waiting_core, gil_state::not_held, 0});
+    CHECK(seen.second == piece{39ms, thread_state::running, gil_state::held, 0});
+}
+
 TEST_CASE("when the run is over, one that ran is taken to have gone on, of one that did not nothing is said") {
     script runs;
     runs.tick(1ms, gil_state::held, thread_state::waiting_core);
