@@ -145,6 +145,8 @@ bool session::receive(slot& one, int index, worker& by) {
         if (one.now == phase::ended)
             return false;
         one.record.startup = model::interval{begin, since_start()};
+        if (std::ranges::none_of(slots_, [](const slot& each) { return each.cold && !each.record.startup; }))
+            attribute_memory_locked(); // before it grows by what they receive
     }
     const auto begin = since_start();
     {
@@ -192,22 +194,25 @@ void session::prepare(int index, worker& by) {
 
 void session::arrive() {
     if (gate_.arrive()) {
-        attribute_memory();
+        {
+            const std::lock_guard lock(mutex_);
+            attribute_memory_locked(); // not all could be opened
+        }
         gate_.open();
     }
     gate_.wait();
 }
 
 // Workers of our own process open side by side, so that only their common growth can be measured: each gets its share.
-void session::attribute_memory() {
-    const auto after = memory_before_ ? os::resident_bytes() : std::nullopt;
+void session::attribute_memory_locked() {
+    const auto before = std::exchange(memory_before_, std::nullopt);
+    const auto after = before ? os::resident_bytes() : std::nullopt;
     if (!after)
         return;
-    const std::lock_guard lock(mutex_);
     const auto opened = std::ranges::count_if(slots_, [](const slot& one) { return one.cold && one.record.startup; });
     for (auto& one : slots_)
         if (one.cold && one.record.startup)
-            one.by->memory_bytes = std::max<std::int64_t>(0, *after - *memory_before_) / opened;
+            one.by->memory_bytes = std::max<std::int64_t>(0, *after - *before) / opened;
 }
 
 model::outcome session::stopped(std::string message) const {

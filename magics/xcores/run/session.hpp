@@ -108,7 +108,7 @@ private:
     void stop_others(stop_reason, const slot* caller);
     void count_end();
     void arrive();
-    void attribute_memory();
+    void attribute_memory_locked();
     void end(slot&, int index, worker&, reply);
     void close(slot&) noexcept;
     void enforce_limits();
