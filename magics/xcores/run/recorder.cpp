@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 #include <xcores/os/clock.hpp>
 #include <xcores/os/thread_probe.hpp>
@@ -15,6 +16,12 @@ constexpr int lists_to_a_thorough_one = 6;
 
 sample_log& log_in(const os::shared_memory& memory) {
     return *static_cast<sample_log*>(memory.data());
+}
+
+/// A thread that has computed for a while when it is found has been there for as long at least.
+nanoseconds began_by(watched& what, model::lane_kind kind, nanoseconds time) {
+    const auto computed = kind == model::lane_kind::process ? nanoseconds{0} : what.cpu();
+    return std::clamp(time - computed, nanoseconds{0}, time);
 }
 
 /// It had ended some time before that was noticed.
@@ -108,7 +115,7 @@ void recorder::begin(const subject& what, nanoseconds time) {
     made.what.what = what;
     made.what.name = made.by->name();
     made.what.was_there = !listed_once_;
-    made.what.seen = {made.what.was_there ? nanoseconds{0} : time, time};
+    made.what.seen = {made.what.was_there ? nanoseconds{0} : began_by(*made.by, what.kind, time), time};
     if (made.what.was_there) {
         made.cpu_before = made.by->cpu();
         made.queue_wait_before = made.by->queue_wait();
@@ -165,7 +172,8 @@ recording recorder::stop() {
     for (auto& [what, one] : current_)
         end(one, time);
     current_.clear();
-    std::ranges::stable_sort(made_.traces, {}, [](const trace& one) { return one.seen.start; });
+    std::ranges::stable_sort(made_.traces, {},
+                             [](const trace& one) { return std::pair(!one.was_there, one.seen.start); });
     made_.wall = time;
     made_.gils = around_->gils();
     made_.sampling = sampler_.record();

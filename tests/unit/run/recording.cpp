@@ -203,7 +203,8 @@ TEST_CASE("the recorder keeps what ended, and knows what began before and after 
     CHECK(recording.traces[0].queue_wait == model::nanoseconds{0}); // since the recording began
     CHECK(recording.traces[1].what == watched.second);
     CHECK_FALSE(recording.traces[1].was_there);
-    CHECK(recording.traces[1].cpu >= 1s); // all it ever used
+    CHECK(recording.traces[1].cpu >= 1s);         // all it ever used...
+    CHECK(recording.traces[1].seen.start == 0ms); // ... so it began before it was found
     CHECK(recording.traces[1].queue_wait == model::nanoseconds{3ms});
     CHECK(recording.traces[1].seen.end <= recording.wall);
 }
