@@ -9,7 +9,6 @@ many sorts are drawn beforehand. What each run were to keep of its report or its
 the bound.
 """
 
-import json
 import random
 import time
 
@@ -88,8 +87,7 @@ def at_rest(notebook, settle, before=None):
             return now
 
 
-def check_growth(record, before, after, bound):
-    record("growth", json.dumps({"before": vars(before), "after": vars(after)}))
+def check_growth(before, after, bound):
     print(f"\n  before {before}\n  after  {after}")
     assert after.exceeds(before) == {}
     assert after.memory - before.memory < bound, (before, after)
@@ -98,7 +96,7 @@ def check_growth(record, before, after, bound):
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("magic", ["threads", "subinterp", "procs"])
-def test_nothing_is_left_of_a_thousand_runs(notebook, record_property, magic):
+def test_nothing_is_left_of_a_thousand_runs(notebook, magic):
     kinds = {**KINDS, **OWN_KINDS[magic]}
     order = [kind for kind in kinds for _ in range(-(-RUNS // len(kinds)))]
     random.Random(12).shuffle(order)
@@ -117,7 +115,7 @@ def test_nothing_is_left_of_a_thousand_runs(notebook, record_property, magic):
             assert set(order[:WARM_UP]) == set(kinds)
             before = at_rest(notebook, settle)
         run(notebook, magic, *kinds[kind])
-    check_growth(record_property, before, at_rest(notebook, settle, before), bound=8)
+    check_growth(before, at_rest(notebook, settle, before), bound=8)
 
 
 EXECUTORS = """import os, xcores, concurrent.futures
@@ -140,7 +138,7 @@ def use(kind, number):
 
 
 @pytest.mark.parametrize("name", ["ThreadExecutor", "SubinterpExecutor", "ProcessExecutor"])
-def test_nothing_is_left_of_four_hundred_executors(notebook, record_property, name):
+def test_nothing_is_left_of_four_hundred_executors(notebook, name):
     assert notebook.run(f"{DATA}\n{EXECUTORS}\nkind = xcores.{name}").status == "ok"
 
     def open_and_close(count):
@@ -151,4 +149,4 @@ def test_nothing_is_left_of_four_hundred_executors(notebook, record_property, na
     open_and_close(100)
     before = at_rest(notebook, settle)
     open_and_close(300)
-    check_growth(record_property, before, at_rest(notebook, settle, before), bound=8)
+    check_growth(before, at_rest(notebook, settle, before), bound=8)
