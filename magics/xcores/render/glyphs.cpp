@@ -2,6 +2,9 @@
 #include <xcores/render/glyphs.hpp>
 
 #include <array>
+#include <vector>
+
+#include <xcores/render/escape.hpp>
 
 namespace xcores::render {
 
@@ -26,12 +29,26 @@ std::string_view glyph_for(activity what) {
 }
 
 std::string key_to(const std::set<activity>& what) {
-    std::string line;
+    constexpr std::size_t widest = 80;
+    constexpr std::string_view gap = "   ";
+    std::vector<std::string> entries;
     for (const activity one : what)
-        line += std::string(glyph_for(one)) + " " + std::string(words_for(one)) + "   ";
+        entries.push_back(std::string(glyph_for(one)) + " " + std::string(words_for(one)));
     if (what.size() > 1)
-        return line + "▄ mixed, height: running";
-    return line.substr(0, line.find_last_not_of(' ') + 1);
+        entries.emplace_back("▄ mixed, height: running");
+    std::string lines;
+    std::size_t used = 0;
+    for (const std::string& entry : entries) {
+        const std::size_t width = width_of(entry);
+        if (!lines.empty()) {
+            const bool fits = used + gap.size() + width <= widest;
+            lines += fits ? gap : "\n";
+            used = fits ? used + gap.size() : 0;
+        }
+        lines += entry;
+        used += width;
+    }
+    return lines;
 }
 
 glyph glyph_of(const coverage& shares, std::size_t column) {

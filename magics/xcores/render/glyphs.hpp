@@ -24,7 +24,7 @@ glyph glyph_of(const coverage&, std::size_t column);
 /// The character that stands for nothing but this.
 std::string_view glyph_for(activity);
 
-/// "█ running with the GIL   ░ waiting for the GIL   ▄ mixed, height: running"
+/// "█ running with the GIL   ░ waiting for the GIL   ▄ mixed, height: running", on as many lines as it needs
 std::string key_to(const std::set<activity>&);
 
 } // namespace xcores::render
