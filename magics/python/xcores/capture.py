@@ -11,8 +11,6 @@ import importlib
 import io
 import linecache
 import marshal
-import os
-import pickle
 import sys
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -22,6 +20,7 @@ from typing import Any
 from xcores import _transfer
 from xcores._transfer import RESULT
 from xcores.names import CellNames, names_of_code
+from xcores.plan import plan_text
 
 _CACHED = functools._lru_cache_wrapper
 
@@ -289,6 +288,4 @@ def _asked(value: Any, notebook: Notebook, kind: str) -> tuple[bytes, _Asked]:
 
 def worker_input(plan: dict[str, Any], capture: Capture) -> tuple[bytes, list[Any]]:
     """What `_worker.prepare` reads: the plan, then the names one after the other."""
-    environment = {"path": list(sys.path), "directory": os.getcwd(), "environment": dict(os.environ)}
-    text = pickle.dumps({**plan, **environment, "names": capture.names, "submodules": capture.submodules}, protocol=5)
-    return text + capture.data, capture.buffers
+    return plan_text(plan, capture.names, capture.submodules) + capture.data, capture.buffers

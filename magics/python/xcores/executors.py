@@ -33,6 +33,7 @@ from xcores import _transfer
 from xcores.engine import configure, native
 from xcores.errors import WorkerError, WorkerFailed
 from xcores.futures import Future, end_teller, ensure_teller, failed, flush_output
+from xcores.plan import plan_text
 
 __all__ = ["Future", "ProcessExecutor", "SubinterpExecutor", "ThreadExecutor"]
 
@@ -246,6 +247,13 @@ def _name_thread(prefix: str, initializer: Callable[..., object] | None, initarg
 
 def _dumped_function(function: Callable[..., Any], kind: str) -> tuple[bytes, list[Any]]:
     """`function` with all that it needs of `__main__`, for `_calls.function` of workers of `kind`."""
+    if "cloudpickle" not in sys.modules and isinstance(function, _SEVERAL_USES):
+        # The imports below take as long as half an interpreter.
+        by_name = _transfer.dumped_plainly(function, kind)
+        if by_name is not None:
+            data, buffers = by_name
+            return plan_text({"sources": {}, "authkey": _authkey()}, [], []) + data, buffers
+
     from xcores.capture import Capture, Notebook, worker_input
     from xcores.names import CellNames
 
