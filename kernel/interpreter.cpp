@@ -107,11 +107,13 @@ nl::json interpreter::content_of(Function make_reply) {
     try {
         auto const allowed = signal_scope::allowed();
         reply = make_reply();
+        under_way_.reset(); // while signals are let through: none stays pending until Python has ended
     } catch (py::error_already_set const& error) {
         reply = error_reply(error);
     } catch (std::exception const& error) {
         reply = error_reply("KernelError", error.what());
     }
+    under_way_.reset();
     handle_signals();
     python_half_.attr("take_over_interrupts")();
     return reply;
