@@ -190,10 +190,13 @@ void sampler::look(nanoseconds time, nanoseconds step) noexcept {
 }
 
 void sampler::look_at(entry& one, nanoseconds time, nanoseconds step) noexcept {
-    const auto elapsed = time - one.last;
+    // Who looks may itself be interrupted: then this worker is seen at another moment than the others and their GIL.
+    constexpr nanoseconds one_moment = std::chrono::microseconds{200};
+    const auto now = os::now();
+    const auto elapsed = now - one.last;
     if (elapsed <= nanoseconds{0})
         return;
-    write(one, one.judgement(*one.what, elapsed, elapsed > 3 * step));
+    write(one, one.judgement(*one.what, elapsed, elapsed > 3 * step || now - time > one_moment));
 }
 
 void sampler::write(entry& one, const judge::verdict& seen) noexcept {
