@@ -42,13 +42,13 @@ TEST_CASE("some of the memory that objects no longer need is kept for the next o
     const auto give_back = [&](void* memory, std::size_t size) { keeping.free(keeping.ctx, memory, size); };
 
     std::vector<void*> many;
-    constexpr std::size_t more_than_kept = cpython::most_kept_arenas / one_arena + 5;
+    constexpr std::size_t more_than_kept = cpython::most_kept_bytes / one_arena + 5;
     for (std::size_t i = 0; i < more_than_kept; ++i)
         many.push_back(take(one_arena));
     CHECK(system.out.size() == more_than_kept);
     for (void* one : many)
         give_back(one, one_arena);
-    CHECK(system.out.size() == cpython::most_kept_arenas / one_arena);
+    CHECK(system.out.size() == cpython::most_kept_bytes / one_arena);
 
     const auto there = system.out;
     void* const again = take(one_arena);

@@ -13,7 +13,7 @@ constexpr std::size_t arena_size = std::size_t{1} << 20;
 
 PyObjectArenaAllocator system_memory;
 std::mutex mutex; // only ever tried: a child of fork() may find it locked for good
-std::array<void*, most_kept_arenas / arena_size> kept;
+std::array<void*, most_kept_bytes / arena_size> kept;
 std::size_t count = 0;
 
 void* take(void*, std::size_t size) {
@@ -33,13 +33,12 @@ void give_back(void*, void* memory, std::size_t size) {
 } // namespace
 
 void keep_arenas() noexcept {
-    static const bool done = [] {
+    static std::once_flag once;
+    std::call_once(once, [] {
         PyObject_GetArenaAllocator(&system_memory);
         PyObjectArenaAllocator keeping{nullptr, take, give_back};
         PyObject_SetArenaAllocator(&keeping);
-        return true;
-    }();
-    static_cast<void>(done);
+    });
 }
 
 } // namespace xcores::cpython
