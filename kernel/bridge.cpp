@@ -7,7 +7,7 @@
 #include "user_code.hpp"
 
 #include <mutex>
-#include <pybind11/embed.h>
+#include <pybind11/pybind11.h>
 #include <shared_mutex>
 #include <xcores/display_channel.hpp>
 
@@ -78,10 +78,7 @@ void connect_bridge(bridge_target* target) {
     connected = target;
 }
 
-} // namespace xcores::kernel
-
-PYBIND11_EMBEDDED_MODULE(xcores_bridge, module) {
-    using namespace xcores::kernel;
+void define_bridge(py::module_& module) {
     module.attr("version") = build_info::version;
     py::class_<request, request_ptr>(module, "Request")
         .def_property_readonly("header", [](request const& self) { return to_python(self.header); })
@@ -99,3 +96,5 @@ PYBIND11_EMBEDDED_MODULE(xcores_bridge, module) {
     module.def("on_signal", &user_code::on_signal);
     module.def("handler_installed", &interrupts::handler_installed);
 }
+
+} // namespace xcores::kernel

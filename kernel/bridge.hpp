@@ -3,12 +3,13 @@
 #include "request.hpp"
 #include "streams.hpp"
 
+#include <pybind11/pybind11.h>
 #include <string>
 #include <xeus/xmessage.hpp>
 
 namespace xcores::kernel {
 
-/// What the kernel's Python half (kernel/python) can ask of its C++ half, through the built-in module `xcores_bridge`.
+/// What the kernel's Python half (kernel/python) can ask of its C++ half, through the module that the kernel is.
 ///
 /// - Thread: any, except ask(): the main thread.
 /// - GIL: held, except that publish() under a given request needs none.
@@ -26,6 +27,9 @@ public:
     /// The kernel is to end when the running cell has ended.
     virtual void stop() = 0;
 };
+
+/// Gives the module the functions that the Python half calls.
+void define_bridge(pybind11::module_& module);
 
 /// Whom the module calls (GIL: held); null: nobody, and its functions do nothing. Python threads outlive the kernel's
 /// other parts.

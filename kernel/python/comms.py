@@ -4,14 +4,14 @@
 import comm
 from comm.base_comm import BaseComm, CommManager
 
-import xcores_bridge
+from xcores import _kernel as bridge
 from xcores_kernel.streams import current_request
 
 
 class Comm(BaseComm):
     def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
         content = {"data": data or {}, "comm_id": self.comm_id, **keys}
-        xcores_bridge.publish(msg_type, content, metadata, buffers, current_request())
+        bridge.publish(msg_type, content, metadata, buffers, current_request())
 
 
 def install():

@@ -17,7 +17,7 @@ from IPython.core.completer import provisionalcompleter, rectify_completions
 from IPython.core.error import StdinNotImplementedError
 from IPython.utils.tokenutil import token_at_cursor
 
-import xcores_bridge
+from xcores import _kernel as bridge
 from xcores_kernel import comms, streams
 from xcores_kernel.shell import ShellApp
 
@@ -27,8 +27,8 @@ EXTENSION = "xcores"  # the magics
 def take_over_interrupts():
     """Python's own handler would raise KeyboardInterrupt anywhere. A handler of the user's own stays."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, xcores_bridge.on_signal)
-        xcores_bridge.handler_installed()
+        signal.signal(signal.SIGINT, bridge.on_signal)
+        bridge.handler_installed()
 
 
 class Kernel:
@@ -72,7 +72,7 @@ class Kernel:
             result = self._run(code, silent, store_history)
             error = result.error_before_exec or result.error_in_exec
             if error is None:
-                values = xcores_bridge.run_user_code(shell.user_expressions, user_expressions)
+                values = bridge.run_user_code(shell.user_expressions, user_expressions)
         except BaseException as unexpected:  # an interrupt within IPython's own code, mostly
             shell.showtraceback()
             error = unexpected
@@ -145,8 +145,8 @@ class Kernel:
         return {
             "status": "ok",
             "implementation": "xcores",
-            "implementation_version": xcores_bridge.version,
-            "banner": f"xcores {xcores_bridge.version}: Python {sys.version}\nIPython {ipython_version}",
+            "implementation_version": bridge.version,
+            "banner": f"xcores {bridge.version}: Python {sys.version}\nIPython {ipython_version}",
             "debugger": False,
             "supported_features": [],
             "language_info": {
@@ -187,7 +187,7 @@ class Kernel:
                         raise
                     shell.interrupt()  # the second interrupt ended another task: now this one can be cancelled
         finally:
-            xcores_bridge.set_cancel(None)
+            bridge.set_cancel(None)
 
     async def _run_in_loop(self, code, silent, store_history):
         shell = self.shell
@@ -202,9 +202,9 @@ class Kernel:
             result = await shell.run_cell_async(code, **options)
             return result
         finally:
-            xcores_bridge.run_user_code(shell.events.trigger, "post_execute")
+            bridge.run_user_code(shell.events.trigger, "post_execute")
             if not silent:
-                xcores_bridge.run_user_code(shell.events.trigger, "post_run_cell", result)
+                bridge.run_user_code(shell.events.trigger, "post_run_cell", result)
 
     def _cell_id(self):
         return self._parent_header.get("metadata", {}).get("cellId")
@@ -239,7 +239,7 @@ class Kernel:
             raise StdinNotImplementedError("input can be asked for in the cell's own thread only")
         if not self._input_allowed:
             raise StdinNotImplementedError("input was asked for, but this front end does not support it")
-        return xcores_bridge.ask(prompt, password)
+        return bridge.ask(prompt, password)
 
 
 def make_kernel():

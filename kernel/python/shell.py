@@ -16,7 +16,7 @@ from traitlets.config import Config
 from xeus_python_shell.display import XDisplayHook, XDisplayPublisher
 from xeus_python_shell.shell import XPythonShell, XPythonShellApp
 
-import xcores_bridge
+from xcores import _kernel as bridge
 from xcores_kernel.streams import current_request
 
 DATABASE_PATIENCE = 0.5  # seconds that a cell may have to wait for a locked history
@@ -37,16 +37,16 @@ def interruptible(coroutine, cancel):
     step, value = coroutine.send, None
     while True:
         try:
-            awaited = xcores_bridge.run_step(coroutine.throw, step, value)
+            awaited = bridge.run_step(coroutine.throw, step, value)
         except StopIteration as end:
             return end.value
         try:
-            xcores_bridge.set_cancel(cancel)
+            bridge.set_cancel(cancel)
             step, value = coroutine.send, (yield awaited)
         except BaseException as error:
             step, value = coroutine.throw, error
         finally:
-            xcores_bridge.set_cancel(None)
+            bridge.set_cancel(None)
 
 
 class Shell(XPythonShell):
@@ -89,7 +89,7 @@ class Shell(XPythonShell):
         keep = bool(self.keepkernel_on_exit)
         self.payload_manager.write_payload({"source": "ask_exit", "keepkernel": keep})
         if not keep:
-            xcores_bridge.stop()
+            bridge.stop()
 
     def showtraceback(self, exc_tuple=None, *args, **kwargs):
         kind, error, trace = self._get_exc_info(exc_tuple) if exc_tuple or self._has_error() else (None, None, None)
@@ -115,7 +115,7 @@ class Shell(XPythonShell):
         except Exception:
             text = f"<{etype.__name__} whose text cannot be made>"
         self.last_error = {"ename": etype.__name__, "evalue": text, "traceback": list(stb)}
-        xcores_bridge.publish("error", self.last_error, request=current_request())
+        bridge.publish("error", self.last_error, request=current_request())
 
 
 class ShellApp(XPythonShellApp):
@@ -137,20 +137,20 @@ class ShellApp(XPythonShellApp):
 def connect_displays(shell):
     def publish(data, metadata, transient, update):
         content = {"data": data, "metadata": metadata or {}, "transient": transient or {}}
-        xcores_bridge.publish("update_display_data" if update else "display_data", content, request=current_request())
+        bridge.publish("update_display_data" if update else "display_data", content, request=current_request())
 
     def clear_output(wait=False):
-        xcores_bridge.publish("clear_output", {"wait": bool(wait)}, request=current_request())
+        bridge.publish("clear_output", {"wait": bool(wait)}, request=current_request())
 
     def publish_result(count, data, metadata):
         if data:
             content = {"execution_count": count, "data": data, "metadata": metadata or {}}
-            xcores_bridge.publish("execute_result", content, request=current_request())
+            bridge.publish("execute_result", content, request=current_request())
         shell.displayhook._is_active = False
 
     shell.display_pub.publish_display_data = publish
     shell.display_pub.clear_output = clear_output
-    shell.display_pub.make_channel = lambda: xcores_bridge.display_channel(current_request())
+    shell.display_pub.make_channel = lambda: bridge.display_channel(current_request())
     shell.displayhook.publish_execution_result = publish_result
 
 

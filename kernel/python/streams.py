@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 
-import xcores_bridge
+from xcores import _kernel as bridge
 
 # The request that this context (a cell, a task that a cell started) works for.
 current = contextvars.ContextVar("xcores_request")
@@ -56,12 +56,12 @@ class Stream(io.TextIOBase):
         if Stream.forked:
             os.write(self._descriptor, text.encode(self.encoding, self.errors))
         else:
-            xcores_bridge.write(self._is_error, text, current.get(None) or current_request())
+            bridge.write(self._is_error, text, current.get(None) or current_request())
         return len(text)
 
     def flush(self):
         if not Stream.forked:
-            xcores_bridge.flush()
+            bridge.flush()
 
     def close(self):
         """Nothing to close: the stream lives as long as the kernel."""

@@ -71,21 +71,22 @@ model::start_method start_method_named(const std::string& name) {
 
 namespace {
 
-/// The program of a process worker lies beside this module.
-std::string beside_this_module(const char* name) {
+/// That of a process worker lies there, too.
+std::string folder_of_this_module() {
     Dl_info here{};
-    if (dladdr(reinterpret_cast<const void*>(&beside_this_module), &here) == 0 || !here.dli_fname)
+    if (dladdr(reinterpret_cast<const void*>(&folder_of_this_module), &here) == 0 || !here.dli_fname)
         throw std::runtime_error("the folder of xcores._engine cannot be found");
     const std::string file = here.dli_fname;
-    return file.substr(0, file.rfind('/') + 1) + name;
+    return file.substr(0, file.rfind('/'));
 }
 
 void configure(const std::string& worker_source) {
     cpython::keep_arenas();
     const auto sys = py::module_::import("sys");
     executors::python_description python;
-    python.program = beside_this_module("xcores-worker");
-    python.executable = py::str(sys.attr("executable"));
+    if (const py::object executable = sys.attr("executable"); py::isinstance<py::str>(executable))
+        python.executable = executable.cast<std::string>();
+    python.modules = folder_of_this_module();
     python.prefix = py::str(sys.attr("prefix"));
     python.base_prefix = py::str(sys.attr("base_prefix"));
     for (const auto& entry : sys.attr("path"))

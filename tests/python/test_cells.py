@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a cell means on workers."""
 
+import os
+import sys
+
 import pytest
 
 
@@ -88,6 +91,14 @@ def test_another_magic_above_runs_the_whole(kind, cell, shell) -> None:
     ran = cell(f"%%capture text\n%%{kind} 2 --quiet\nprint(worker)")
     assert ran.error is None
     assert sorted(shell.user_ns["text"].stdout.splitlines()) == ["[0] 0", "[1] 1"]
+
+
+@pytest.mark.parametrize("start", ["spawn", "forkserver"])
+def test_a_process_runs_the_python_of_the_notebook_on_its_path(start, cell, shell) -> None:
+    cell(f"%%procs 1 --fresh --start {start} --quiet -o answers\n"
+         "import os, sys\nos.path.realpath('/proc/self/exe'), sys.executable, sys.prefix, sys.base_prefix, sys.path")
+    here = os.path.realpath("/proc/self/exe"), sys.executable, sys.prefix, sys.base_prefix, sys.path
+    assert shell.user_ns["answers"] == [here]
 
 
 def test_code_sees_plain_arguments(sending_kind, results) -> None:

@@ -40,6 +40,13 @@ def script(text: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, **options)
 
 
+def test_without_a_program_of_python_processes_say_so_and_interpreters_work() -> None:
+    ran = script("import sys\nsys.executable = None\nimport xcores\n"
+                 "with xcores.SubinterpExecutor(1) as executor: print(executor.submit(abs, -1).result())\n"
+                 "with xcores.ProcessExecutor(1) as executor: executor.submit(abs, -1).result()\n")
+    assert ran.stdout == "1\n" and "sys.executable is empty" in ran.stderr
+
+
 def divide(a: int, b: int) -> float:
     return a / b
 

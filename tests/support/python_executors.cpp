@@ -37,7 +37,7 @@ std::shared_ptr<run::pool> make_pool(const std::string& name) {
             return executors::make_subinterpreter_body(std::make_shared<const std::string>(worker_source()), gil);
         });
     }
-    executors::python_description python{XCORES_TEST_WORKER, XCORES_TEST_PYTHON, "/usr", "/usr", {}, worker_source()};
+    executors::python_description python{XCORES_TEST_PYTHON, XCORES_TEST_MODULES, "/usr", "/usr", {}, worker_source()};
     std::stringstream path(XCORES_TEST_PYTHON_PATH);
     for (std::string entry; std::getline(path, entry, ':');)
         python.path.push_back(entry);

@@ -27,7 +27,7 @@ engine::engine(python_description python) : environment_(environment_here()) {
         interpreters_.at(static_cast<std::size_t>(gil)) =
             std::make_shared<run::pool>([worker_source, gil] { return make_subinterpreter_body(worker_source, gil); });
     forkserver_ = make_forkserver(description);
-    const std::array sources{make_spawner(description->program), forkserver_}; // by start_method
+    const std::array sources{make_spawner(description), forkserver_}; // by start_method
     for (std::size_t method = 0; method < sources.size(); ++method)
         processes_.at(method) = std::make_shared<run::pool>(
             [description, source = sources.at(method)] { return make_process_body(description, source); });

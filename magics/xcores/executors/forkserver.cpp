@@ -55,7 +55,7 @@ public:
         socket_ = unique_fd(ends[0]);
         inbox_.emplace(socket_.get());
         const unique_fd theirs(ends[1]);
-        process_.emplace(python.program, std::vector<std::string>{std::to_string(::getpid()), "--zygote"},
+        process_.emplace(command_of(python, "zygote"),
                          std::vector<std::pair<int, int>>{{theirs.get(), worker_socket_fd}});
         send(wire::kind::hello, {}, hello_of(python));
         answer_of(wire::kind::ready);

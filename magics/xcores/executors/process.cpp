@@ -393,9 +393,21 @@ private:
 
 } // namespace
 
+std::vector<std::string> command_of(const python_description& python, const std::string& role) {
+    if (python.executable.empty())
+        throw std::runtime_error("sys.executable is empty: process workers cannot be started without a python3");
+    // Without `site`: the parent's path is given whole, nothing is left to find. And __main__ stays empty.
+    constexpr auto start = R"(exec("""
+import sys
+sys.path.insert(0, sys.argv[1])
+import _process_worker
+sys.exit(_process_worker.run(int(sys.argv[2]), sys.argv[3] == "zygote"))
+""", {}))";
+    return {python.executable, "-S", "-c", start, python.modules, std::to_string(::getpid()), role};
+}
+
 nlohmann::json hello_of(const python_description& python) {
-    return {{"executable", python.executable},
-            {"prefix", python.prefix},
+    return {{"prefix", python.prefix},
             {"base_prefix", python.base_prefix},
             {"path", python.path},
             {"worker_source", python.worker_source}};
@@ -404,7 +416,7 @@ nlohmann::json hello_of(const python_description& python) {
 std::unique_ptr<run::worker_body> make_process_body(std::shared_ptr<const python_description> python,
                                                     std::shared_ptr<process_source> source) {
     if (!source)
-        source = make_spawner(python->program);
+        source = make_spawner(python);
     return std::make_unique<process_body>(std::move(python), std::move(source));
 }
 

@@ -13,8 +13,8 @@ namespace xcores::executors {
 
 /// How a worker process starts Python so that it sees what the parent sees.
 struct python_description {
-    std::string program; ///< of the worker: embeds the same version of Python
-    std::string executable;
+    std::string executable; ///< a python3 of the same version; may be empty where there are no process workers
+    std::string modules;    ///< the folder of `_process_worker`
     std::string prefix;
     std::string base_prefix;
     std::vector<std::string> path; ///< sys.path
@@ -26,11 +26,14 @@ struct python_description {
 constexpr int worker_socket_fd = 3;
 constexpr int worker_log_fd = 4;
 
+/// The command that starts one; `role`: "worker" or "zygote". Failure: std::runtime_error without an executable.
+std::vector<std::string> command_of(const python_description&, const std::string& role);
+
 /// What wire::kind::hello says.
 nlohmann::json hello_of(const python_description&);
 
-/// A worker that is a process of its own: a small C++ program that embeds Python, spoken to over a socket. It ends with
-/// us, however we end. `source`: how it is started; by itself anew (posix_spawn).
+/// A worker that is a process of its own: another Python, spoken to over a socket. It ends with us, however we end.
+/// `source`: how it is started; by itself anew (posix_spawn).
 std::unique_ptr<run::worker_body> make_process_body(std::shared_ptr<const python_description>,
                                                     std::shared_ptr<process_source> source = nullptr);
 

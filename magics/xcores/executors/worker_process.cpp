@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/executors/worker_process.hpp>
 
-#include <unistd.h>
+#include <xcores/executors/process.hpp>
 
 namespace xcores::executors {
 namespace {
 
 class spawned_process final : public worker_process {
 public:
-    spawned_process(const std::string& program, const process_source::descriptors& at)
-        : child_(program, {std::to_string(::getpid())}, {{at.output, 1}, {at.errors, 2}, {at.socket, 3}, {at.log, 4}}) {
-    }
+    spawned_process(const std::vector<std::string>& command, const process_source::descriptors& at)
+        : child_(command, {{at.output, 1}, {at.errors, 2}, {at.socket, 3}, {at.log, 4}}) {}
 
     pid_t id() const noexcept override { return child_.id(); }
     void signal(int number) noexcept override { child_.signal(number); }
@@ -22,20 +21,20 @@ private:
 
 class spawner final : public process_source {
 public:
-    explicit spawner(std::string program) : program_(std::move(program)) {}
+    explicit spawner(std::shared_ptr<const python_description> python) : python_(std::move(python)) {}
 
     started start(const descriptors& at, const std::shared_ptr<const run::payload>&) override {
-        return {std::make_unique<spawned_process>(program_, at), false, false};
+        return {std::make_unique<spawned_process>(command_of(*python_, "worker"), at), false, false};
     }
 
 private:
-    const std::string program_;
+    const std::shared_ptr<const python_description> python_;
 };
 
 } // namespace
 
-std::shared_ptr<process_source> make_spawner(std::string program) {
-    return std::make_shared<spawner>(std::move(program));
+std::shared_ptr<process_source> make_spawner(std::shared_ptr<const python_description> python) {
+    return std::make_shared<spawner>(std::move(python));
 }
 
 } // namespace xcores::executors

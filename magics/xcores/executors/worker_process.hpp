@@ -2,12 +2,13 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include <xcores/os/child_process.hpp>
 #include <xcores/run/payload.hpp>
 
 namespace xcores::executors {
+
+struct python_description;
 
 /// A worker process that has been started, in whatever way.
 ///
@@ -50,6 +51,6 @@ public:
 };
 
 /// Starts every process anew.
-std::shared_ptr<process_source> make_spawner(std::string program);
+std::shared_ptr<process_source> make_spawner(std::shared_ptr<const python_description>);
 
 } // namespace xcores::executors

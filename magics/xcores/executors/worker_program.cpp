@@ -22,46 +22,27 @@ using wire::kind;
 
 namespace {
 
-/// Owns a PyConfig.
-class configuration {
-public:
-    configuration() { PyConfig_InitPythonConfig(&value_); }
-    ~configuration() { PyConfig_Clear(&value_); }
-    configuration(const configuration&) = delete;
-    configuration& operator=(const configuration&) = delete;
+void set_sys(const char* name, const cpython::object& value) {
+    if (PySys_SetObject(name, value.get()) != 0)
+        cpython::throw_current();
+}
 
-    void set(wchar_t* PyConfig::* field, const std::string& text) {
-        check(PyConfig_SetBytesString(&value_, &(value_.*field), text.c_str()));
-    }
-    void start(const nlohmann::json& hello) {
-        value_.parse_argv = 0;
-        value_.faulthandler = 1; // a crash says where
-        value_.site_import = 0;  // the parent's path is given whole: nothing is left to find
-        set(&PyConfig::executable, hello.at("executable"));
-        set(&PyConfig::prefix, hello.at("prefix"));
-        set(&PyConfig::exec_prefix, hello.at("prefix"));
-        set(&PyConfig::base_prefix, hello.at("base_prefix"));
-        set(&PyConfig::base_exec_prefix, hello.at("base_prefix"));
-        value_.module_search_paths_set = 1;
-        for (const auto& entry : hello.at("path")) {
-            wchar_t* wide = Py_DecodeLocale(entry.get<std::string>().c_str(), nullptr);
-            if (!wide)
-                throw std::runtime_error("sys.path has an entry that cannot be decoded");
-            const auto status = PyWideStringList_Append(&value_.module_search_paths, wide);
-            PyMem_RawFree(wide);
-            check(status);
-        }
-        check(Py_InitializeFromConfig(&value_));
-    }
+cpython::object path_of(const std::string& text) {
+    return cpython::checked(PyUnicode_DecodeFSDefault(text.c_str()));
+}
 
-private:
-    static void check(PyStatus status) {
-        if (PyStatus_Exception(status))
-            throw std::runtime_error(std::string("Python did not start: ") +
-                                     (status.err_msg ? status.err_msg : "no reason given"));
-    }
-    PyConfig value_;
-};
+/// Makes this Python, started without `site`, see what the parent sees. GIL: attached.
+void take_after_parent(const nlohmann::json& hello) {
+    const auto path = cpython::checked(PyList_New(0));
+    for (const auto& entry : hello.at("path"))
+        if (PyList_Append(path.get(), path_of(entry).get()) != 0)
+            cpython::throw_current();
+    set_sys("path", path);
+    set_sys("prefix", path_of(hello.at("prefix")));
+    set_sys("exec_prefix", path_of(hello.at("prefix")));
+    set_sys("base_prefix", path_of(hello.at("base_prefix")));
+    set_sys("base_exec_prefix", path_of(hello.at("base_prefix")));
+}
 
 void call_collector(const char* name) {
     const auto collector = cpython::checked(PyImport_ImportModule("gc"));
@@ -162,11 +143,12 @@ worker_memory& worker_program::shared() const {
     return *static_cast<worker_memory*>(memory_->data());
 }
 
-worker_program::worker_program(const nlohmann::json& hello) {
-    block_interrupts(true);
-    configuration().start(hello);
+worker_program::worker_program(const nlohmann::json& hello) : state_(PyGILState_GetThisThreadState()) {
+    const cpython::attached inside(state_);
+    take_after_parent(hello);
+    const auto crashes = cpython::checked(PyImport_ImportModule("faulthandler")); // a crash says where
+    cpython::checked(PyObject_CallMethod(crashes.get(), "enable", nullptr));
     code_.emplace(cpython::worker_code::from_source(hello.at("worker_source"), "procs", &write_));
-    state_ = PyEval_SaveThread();
 }
 
 void worker_program::serve(wire::inbox& inbox) {
@@ -196,9 +178,8 @@ void worker_program::serve(wire::inbox& inbox) {
 
 void worker_program::end() {
     end_jobs();
-    PyEval_RestoreThread(state_);
+    const cpython::attached inside(state_);
     code_.reset();
-    Py_FinalizeEx();
 }
 
 void worker_program::load(run::payload input) {

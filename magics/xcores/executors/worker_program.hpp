@@ -19,7 +19,7 @@
 #include <xcores/run/sampler.hpp>
 #include <xcores/run/worker_body.hpp>
 
-/// What the program `xcores-worker` is made of: the side of process.hpp that runs in the worker process.
+/// What a worker process is made of: the side of process.hpp that runs there.
 namespace xcores::executors {
 
 /// Standard output and error, a line at a time: what was written is in the pipe before the result is sent.
@@ -49,18 +49,18 @@ void end_with_parent(pid_t parent);
 /// The same with a process that is not our parent; `handle` is a descriptor of it (pidfd), to be left open.
 void end_with_process(int handle);
 
-/// A Python and the tasks it runs, one after the other, on the main thread: that is where Python handles signals.
+/// The tasks that a Python runs, one after the other, on the main thread: that is where Python handles signals.
 ///
 /// - GIL: called without.
 /// - Failure: std::exception where Python or the other side refuses; what happens to a task is an answer.
 class worker_program {
 public:
-    /// Starts Python as `hello` says.
+    /// Makes this Python as `hello` says.
     explicit worker_program(const nlohmann::json& hello);
 
     /// Takes tasks and calls of functions from the socket until it is closed.
     void serve(wire::inbox&);
-    void end();
+    void end(); ///< before Python does
 
     /// For one that others are forked from: has the input of the first task ready. Failure: error.
     void load(run::payload input);
@@ -87,7 +87,7 @@ private:
     std::optional<cpython::job_code> jobs_;
     std::optional<cpython::gil_probe> probe_;
     std::optional<run::sampler> sampler_;
-    PyThreadState* state_ = nullptr;
+    PyThreadState* const state_;
     run::nanoseconds period_{};
     int workers_ = 1;
     /// The owners of what came in, by the number of the task.

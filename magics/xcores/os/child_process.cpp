@@ -24,10 +24,11 @@ struct attributes {
     posix_spawnattr_t value;
     attributes() {
         posix_spawnattr_init(&value);
-        sigset_t none, all;
-        sigemptyset(&none);
+        sigset_t interrupt, all;
+        sigemptyset(&interrupt);
+        sigaddset(&interrupt, SIGINT);
         sigfillset(&all);
-        posix_spawnattr_setsigmask(&value, &none); // our worker threads block signals; the child must not inherit that
+        posix_spawnattr_setsigmask(&value, &interrupt); // our worker threads block all; the child must not inherit that
         posix_spawnattr_setsigdefault(&value, &all);
         posix_spawnattr_setpgroup(&value, 0); // Ctrl-C in a terminal is for us; we pass it on as an interrupt
         posix_spawnattr_setflags(&value, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
@@ -37,19 +38,19 @@ struct attributes {
 
 } // namespace
 
-child_process::child_process(const std::string& program, const std::vector<std::string>& arguments,
+child_process::child_process(const std::vector<std::string>& command,
                              const std::vector<std::pair<int, int>>& inherited) {
     file_actions actions;
     for (const auto& [here, there] : inherited)
         posix_spawn_file_actions_adddup2(&actions.value, here, there);
     attributes how;
-    std::vector<char*> argv{const_cast<char*>(program.c_str())};
-    for (const auto& argument : arguments)
+    std::vector<char*> argv;
+    for (const auto& argument : command)
         argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
-    const int error = posix_spawn(&id_, program.c_str(), &actions.value, &how.value, argv.data(), environ);
+    const int error = posix_spawn(&id_, argv.front(), &actions.value, &how.value, argv.data(), environ);
     if (error != 0)
-        throw std::system_error(error, std::generic_category(), "starting " + program);
+        throw std::system_error(error, std::generic_category(), "starting " + command.front());
 }
 
 child_process::~child_process() {

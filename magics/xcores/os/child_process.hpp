@@ -26,9 +26,9 @@ struct exit_status {
 /// - Failure: spawning throws std::system_error.
 class child_process {
 public:
-    /// `inherited`: {descriptor here, its number in the child}; all other descriptors must be close-on-exec.
-    child_process(const std::string& program, const std::vector<std::string>& arguments,
-                  const std::vector<std::pair<int, int>>& inherited);
+    /// `command`: the file of the program, and its arguments. `inherited`: {descriptor here, its number in the child};
+    /// all other descriptors must be close-on-exec. The child has SIGINT blocked until it lets it through.
+    child_process(const std::vector<std::string>& command, const std::vector<std::pair<int, int>>& inherited);
     child_process(const child_process&) = delete;
     child_process& operator=(const child_process&) = delete;
     ~child_process();
