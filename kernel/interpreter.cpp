@@ -169,6 +169,7 @@ void interpreter::execute_request_impl(send_reply_callback send_reply, int /* xe
     send_reply(std::move(reply));
     execution_count_ = next_count;
     if (stop_after_reply_) {
+        shell_loop::wait_for_threads(); // the reply is on its way, and all that was published
         shutdown_.request();
         server_->stop();
     }

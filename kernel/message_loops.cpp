@@ -2,11 +2,16 @@
 #include "message_loops.hpp"
 
 #include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <poll.h>
 #include <pthread.h>
 #include <span>
+#include <string>
 #include <sys/eventfd.h>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 #include <zmq.h>
@@ -14,6 +19,22 @@
 namespace xcores::kernel {
 
 namespace {
+
+constexpr char const* name_of_threads = "xcores server";
+
+/// proc(5): stat is "id (name) state …".
+bool server_threads_sleep() {
+    for (auto const& task : std::filesystem::directory_iterator("/proc/self/task")) {
+        std::string line;
+        std::getline(std::ifstream(task.path() / "stat"), line);
+        auto const end_of_name = line.rfind(')');
+        if (line.find(std::string("(") + name_of_threads + ")") != std::string::npos &&
+            line.compare(end_of_name, 3, ") S") != 0) {
+            return false;
+        }
+    }
+    return true;
+}
 
 enum class signals { all, unchanged };
 
@@ -47,7 +68,17 @@ void shell_loop::abort_waiting() {
 
 void shell_loop::name_threads_to_come() {
     pthread_getname_np(pthread_self(), own_name_.data(), own_name_.size());
-    pthread_setname_np(pthread_self(), "xcores server");
+    pthread_setname_np(pthread_self(), name_of_threads);
+}
+
+void shell_loop::wait_for_threads() {
+    using namespace std::chrono_literals;
+    auto const deadline = std::chrono::steady_clock::now() + 2s;
+    constexpr int convincing = 2; // a lock makes a thread sleep, too, for a moment
+    for (int asleep = 0; asleep < convincing && std::chrono::steady_clock::now() < deadline;) {
+        asleep = server_threads_sleep() ? asleep + 1 : 0;
+        std::this_thread::sleep_for(200us);
+    }
 }
 
 void shell_loop::run_impl() {

@@ -31,6 +31,10 @@ public:
     /// `%%cores` can tell them from those of a cell.
     void name_threads_to_come();
 
+    /// Waits until these threads sleep, two seconds at most: then what was published has been sent. A thread that has
+    /// something to do does not sleep, and when xeus's publisher is stopped it forgets what it has not sent yet.
+    static void wait_for_threads();
+
 private:
     struct waiting {
         xeus::xmessage message;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The kernel, as a module of the Python that runs it: `xcores._kernel`. Its Python half finds the C++ half here too.
+// The kernel, as a module of the Python that runs it, `_xcores_kernel`. Its Python half finds the C++ half here too.
 #include "bridge.hpp"
 #include "connection_file.hpp"
 #include "interpreter.hpp"
@@ -70,7 +70,7 @@ int run(std::filesystem::path const& connection_file) {
 
 } // namespace
 
-PYBIND11_MODULE(_kernel, module) {
+PYBIND11_MODULE(_xcores_kernel, module) {
     define_bridge(module);
     module.def(
         "run", [](std::string const& connection_file) { return run(connection_file); },

@@ -25,8 +25,8 @@ if not sys.flags.safe_path:
 program, packages, connection_file = sys.argv[1:]
 sys.argv[:] = [program]
 site.addsitedir(packages)
-from xcores import _kernel
-sys.exit(_kernel.run(connection_file))
+import _xcores_kernel
+sys.exit(_xcores_kernel.run(connection_file))
 """, {}))";
 
 bool is_program(fs::path const& path) {

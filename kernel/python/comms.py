@@ -4,7 +4,7 @@
 import comm
 from comm.base_comm import BaseComm, CommManager
 
-from xcores import _kernel as bridge
+import _xcores_kernel as bridge
 from xcores_kernel.streams import current_request
 
 

@@ -17,7 +17,7 @@ from IPython.core.completer import provisionalcompleter, rectify_completions
 from IPython.core.error import StdinNotImplementedError
 from IPython.utils.tokenutil import token_at_cursor
 
-from xcores import _kernel as bridge
+import _xcores_kernel as bridge
 from xcores_kernel import comms, streams
 from xcores_kernel.shell import ShellApp
 

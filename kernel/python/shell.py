@@ -16,7 +16,7 @@ from traitlets.config import Config
 from xeus_python_shell.display import XDisplayHook, XDisplayPublisher
 from xeus_python_shell.shell import XPythonShell, XPythonShellApp
 
-from xcores import _kernel as bridge
+import _xcores_kernel as bridge
 from xcores_kernel.streams import current_request
 
 DATABASE_PATIENCE = 0.5  # seconds that a cell may have to wait for a locked history

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 
-from xcores import _kernel as bridge
+import _xcores_kernel as bridge
 
 # The request that this context (a cell, a task that a cell started) works for.
 current = contextvars.ContextVar("xcores_request")

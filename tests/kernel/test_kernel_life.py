@@ -99,6 +99,29 @@ def test_exit_in_a_cell_ends_the_kernel_after_its_reply(new_notebook, tmp_path):
     assert notebook.exit_code() == 0 and (tmp_path / "trace").exists()
 
 
+LET_PUBLISHING_FALL_BEHIND = """
+import os
+def server_threads():
+    tasks = [(task, open(f"/proc/self/task/{task}/comm").read().strip()) for task in os.listdir("/proc/self/task")]
+    return {int(task): int(open(f"/proc/self/task/{task}/schedstat").read().split()[0]) for task, name in tasks if name == "xcores server"}
+before = server_threads()
+for i in range(500): display(i)
+publisher = max(before, key=lambda thread: server_threads()[thread] - before[thread])
+core = {min(os.sched_getaffinity(0))}
+os.sched_setaffinity(0, core)
+os.sched_setaffinity(publisher, core)
+os.sched_setscheduler(publisher, os.SCHED_IDLE, os.sched_param(0))  # it runs while this thread waits
+"""
+
+
+def test_what_was_published_before_the_end_arrives(new_notebook):
+    notebook = new_notebook()
+    assert notebook.run(LET_PUBLISHING_FALL_BEHIND).reply["content"]["status"] == "ok"
+    cell = notebook.run("for i in range(200): display(i)\nexit()")
+    assert cell.types == ["status", "execute_input", *["display_data"] * 200, "status"]
+    assert notebook.exit_code() == 0
+
+
 def test_a_kernel_restarts(new_notebook):
     notebook = new_notebook()
     notebook.run("x = 1")
