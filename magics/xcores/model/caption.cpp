@@ -47,7 +47,7 @@ struct range {
 /// Everything that the sentence may be about, as shares of the run time of the workers that ran.
 struct figures {
     std::ptrdiff_t ran = 0;
-    nanoseconds shortest = nanoseconds::max(); ///< among those that returned
+    nanoseconds shortest = nanoseconds::max(); ///< among those that returned; so if none did
     nanoseconds longest{};
     nanoseconds sampled{};
     double running = 0;
@@ -148,7 +148,7 @@ std::string side_by_side(const report& from, const figures& all, const totals& s
     else if (from.kind == worker_kind::threads && all.without_gil >= mostly)
         how = ", " + percent(all.without_gil) + " of their running time without the GIL";
     std::string text = " ran side by side" + how + ": " + busy(sum);
-    if (all.longest > all.shortest * 2)
+    if (all.shortest < all.longest / 2)
         text += "; uneven, the shortest took " + duration(all.shortest) + " and the longest " + duration(all.longest);
     return text;
 }

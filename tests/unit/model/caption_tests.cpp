@@ -63,6 +63,12 @@ TEST_CASE("uneven work is named") {
           "ms.");
 }
 
+TEST_CASE("of work that nobody finished nothing is said about how even it was") {
+    const auto stopped = worker().ran(0ms, 100ms).cpu(99ms).holding(99ms).ended(interrupted);
+    const auto text = caption_of(run_of(procs).worker(stopped).worker(stopped).report());
+    CHECK(text == "2 processes ran side by side: 1.98 of 2 cores busy; both stopped when interrupted.");
+}
+
 TEST_CASE("waiting workers mostly slept") {
     CHECK(caption_of(test::reading_and_waiting()) ==
           "2 threads mostly slept or waited for I/O or a lock (95 %): 0.08 of 2 cores busy.");
