@@ -12,8 +12,8 @@ std::filesystem::path find_python(std::filesystem::path const& executable);
 
 /// Becomes that Python, with the kernel in it; what Jupyter started goes on under the same process id.
 ///
-/// A program of our own around libpython would do the same, but distributions build that library to be moved in
-/// memory, and by their own flags: the same code takes up to 1.7 times as long there as in their `python3`.
+/// A program of our own around libpython would need less, but Debian builds that library so that the same code takes
+/// up to 1.7 times as long there as in its `python3`.
 ///
 /// - Thread: the only one.
 /// - Failure: returns never; throws std::system_error when the program cannot be started.

@@ -71,7 +71,7 @@ model::start_method start_method_named(const std::string& name) {
 
 namespace {
 
-/// That of a process worker lies there, too.
+/// The module of a process worker lies beside this one.
 std::string folder_of_this_module() {
     Dl_info here{};
     if (dladdr(reinterpret_cast<const void*>(&folder_of_this_module), &here) == 0 || !here.dli_fname)
