@@ -116,14 +116,14 @@ void recorder::begin(const subject& what, nanoseconds time) {
     made.what.name = made.by->name();
     made.what.was_there = !listed_once_;
     made.what.seen = {made.what.was_there ? nanoseconds{0} : began_by(*made.by, what.kind, time), time};
-    if (made.what.was_there) {
-        made.cpu_before = made.by->cpu();
-        made.queue_wait_before = made.by->queue_wait();
-    } else {
-        made.queue_wait_before = nanoseconds{0};
-    }
     auto& kept = current_.emplace(what, std::move(made)).first->second;
     sampler_.add(*kept.by, log_in(kept.log));
+    if (kept.what.was_there) { // read when the sampler begins, which may have to wait
+        kept.cpu_before = kept.by->cpu();
+        kept.queue_wait_before = kept.by->queue_wait();
+    } else {
+        kept.queue_wait_before = nanoseconds{0};
+    }
 }
 
 trace recorder::seen_of(watch& one, nanoseconds time, std::size_t most_spans) const {

@@ -19,6 +19,20 @@ namespace {
 
 std::atomic<nanoseconds> usual_cost = nanoseconds{0}; // of a look, timer included
 
+/// Who looks may itself be interrupted: what is seen further apart than this was not seen at the same moment.
+constexpr nanoseconds one_moment = std::chrono::microseconds{200};
+
+/// The CPU clock of another process moves with the ticks of the system, which are no longer than this. What is more
+/// than there was time for besides is the work of several threads.
+constexpr nanoseconds longest_jump = std::chrono::milliseconds{10};
+
+/// Where looks are further apart, a time in which it ran for a part is cut; else it goes to what there was more of.
+constexpr nanoseconds worth_a_cut = std::chrono::milliseconds{1};
+
+bool almost_all(nanoseconds ran, nanoseconds elapsed) {
+    return ran >= elapsed / 10 * 9;
+}
+
 } // namespace
 
 judge::piece judge::see(probe& what, const probe::reading& now, nanoseconds progress) noexcept {
@@ -27,12 +41,16 @@ judge::piece judge::see(probe& what, const probe::reading& now, nanoseconds prog
     return {{}, situation == thread_state::waiting_core ? thread_state::running : situation, now.gil, now.core};
 }
 
-judge::verdict judge::operator()(probe& what, nanoseconds elapsed, bool late) noexcept {
+judge::verdict judge::unseen(nanoseconds ran, nanoseconds elapsed, thread_state otherwise) noexcept {
+    const auto rest = otherwise == thread_state::running ? thread_state::waiting_core : otherwise;
+    return {{ran, thread_state::running, gil_state::unknown, -1}, {elapsed - ran, rest, gil_state::unknown, -1}};
+}
+
+judge::verdict judge::operator()(probe& what, const probe::reading& reading, nanoseconds elapsed, bool late) noexcept {
     const auto of_length = [](piece one, nanoseconds length) {
         one.length = length;
         return one;
     };
-    const auto reading = what.read();
     if (reading.cpu < nanoseconds{0}) {
         cpu_ = reading.cpu;
         before_ = {elapsed, thread_state::unknown, reading.gil, reading.core};
@@ -45,11 +63,9 @@ judge::verdict judge::operator()(probe& what, nanoseconds elapsed, bool late) no
     const bool runnable = now.state == thread_state::running;
     const bool was_runnable = before.state == thread_state::running;
     const auto ran = std::min(progress, elapsed);
-    const bool surely_held = now.gil == gil_state::held && ran >= elapsed / 10 * 9;
-    if (late && !surely_held) {
-        const auto rest = runnable ? thread_state::waiting_core : now.state;
-        return {{ran, thread_state::running, gil_state::unknown, -1}, {elapsed - ran, rest, gil_state::unknown, -1}};
-    }
+    owed_ = std::max(owed_, std::min(owed_ + progress - ran, longest_jump));
+    if (late && !(now.gil == gil_state::held && almost_all(ran, elapsed)))
+        return unseen(ran, elapsed, now.state);
     // Where it ran at one of the two moments, or had the GIL at one of them, that is when it ran.
     const bool got = now.gil == gil_state::held && before.gil != gil_state::held;
     const bool gave = before.gil == gil_state::held && now.gil != gil_state::held;
@@ -62,28 +78,38 @@ judge::verdict judge::operator()(probe& what, nanoseconds elapsed, bool late) no
         waited.state = was_runnable ? thread_state::waiting_core : before.state;
         return {of_length(waited, elapsed - ran), of_length(now, ran)};
     }
-    owed_ += progress;
+    owed_ += ran;
+    const auto due = std::clamp(owed_, nanoseconds{0}, elapsed);
+    const auto rest = elapsed - due;
     if (runnable) {
-        if (owed_ < elapsed / 2)
-            now.state = thread_state::waiting_core;
-        else
-            owed_ -= elapsed;
-        return {{}, of_length(now, elapsed)};
+        auto waited = now;
+        waited.state = thread_state::waiting_core;
+        if (std::min(due, rest) <= worth_a_cut) {
+            const bool mostly_ran = due >= rest;
+            owed_ -= mostly_ran ? elapsed : nanoseconds{0};
+            return {{}, of_length(mostly_ran ? now : waited, elapsed)};
+        }
+        owed_ -= due;
+        return {of_length(waited, rest), of_length(now, due)};
     }
     const auto& rested = before.state == thread_state::unknown ? now : before;
-    if (owed_ < elapsed / 2)
+    if (owed_ < std::min(elapsed / 2, worth_a_cut))
         return {{}, of_length(rested, elapsed)};
-    const auto gathered = std::min(owed_, elapsed);
-    owed_ -= gathered;
-    return {{gathered, thread_state::running, gil_state::unknown, now.core}, of_length(rested, elapsed - gathered)};
+    owed_ -= due;
+    return {{due, thread_state::running, gil_state::unknown, now.core}, of_length(rested, rest)};
 }
 
-judge::verdict judge::last_words(probe& what, nanoseconds elapsed) noexcept {
-    const auto reading = what.read();
-    if (before_.state != thread_state::running || reading.cpu < nanoseconds{0})
+judge::verdict judge::last_words(const probe::reading& reading, nanoseconds elapsed, bool late) const noexcept {
+    if (reading.cpu < nanoseconds{0} || cpu_ < nanoseconds{0})
         return {};
-    before_.length = std::clamp(reading.cpu - cpu_, nanoseconds{0}, std::max(elapsed, nanoseconds{0}));
-    return {{}, before_};
+    const auto ran = std::clamp(reading.cpu - cpu_, nanoseconds{0}, std::max(elapsed, nanoseconds{0}));
+    if (late && !(before_.gil == gil_state::held && almost_all(ran, elapsed)))
+        return unseen(ran, elapsed, before_.state);
+    if (before_.state != thread_state::running)
+        return {};
+    auto on = before_;
+    on.length = ran;
+    return {{}, on};
 }
 
 void pace::adapt(nanoseconds cost_of_a_look) noexcept {
@@ -115,8 +141,9 @@ sampler::~sampler() {
 void sampler::add(probe& what, sample_log& log) {
     const std::lock_guard lock(mutex_);
     log.clear();
-    entries_.push_back({&what, &log, {}, os::now()});
-    entries_.back().judgement(what, nanoseconds{0});
+    const auto first = read(what);
+    entries_.push_back({&what, &log, {}, first.time});
+    entries_.back().judgement(what, first.seen, nanoseconds{0});
     if (entries_.size() == 1)
         changed_.notify_one();
 }
@@ -126,8 +153,9 @@ void sampler::remove(probe& what) noexcept {
     const auto found = std::ranges::find(entries_, &what, &entry::what);
     if (found == entries_.end())
         return;
-    const auto time = os::now();
-    write(*found, found->judgement.last_words(*found->what, time - found->last));
+    const auto last = read(what);
+    const auto elapsed = last.time - found->last;
+    write(*found, found->judgement.last_words(last.seen, elapsed, is_late(elapsed, pace_.period())));
     entries_.erase(found);
 }
 
@@ -190,13 +218,23 @@ void sampler::look(nanoseconds time, nanoseconds step) noexcept {
 }
 
 void sampler::look_at(entry& one, nanoseconds time, nanoseconds step) noexcept {
-    // Who looks may itself be interrupted: then this worker is seen at another moment than the others and their GIL.
-    constexpr nanoseconds one_moment = std::chrono::microseconds{200};
-    const auto now = os::now();
-    const auto elapsed = now - one.last;
+    const auto now = read(*one.what);
+    const auto elapsed = now.time - one.last;
     if (elapsed <= nanoseconds{0})
         return;
-    write(one, one.judgement(*one.what, elapsed, elapsed > 3 * step || now - time > one_moment));
+    // The GIL was looked at before: an interruption since then makes this another moment.
+    const bool late = is_late(elapsed, step) || now.time - time > one_moment;
+    write(one, one.judgement(*one.what, now.seen, elapsed, late));
+}
+
+// The time and what is read then: together, or again.
+sampler::moment sampler::read(probe& what) noexcept {
+    constexpr int most_attempts = 4;
+    for (int attempt = 1;; ++attempt) {
+        const moment now{os::now(), what.read()};
+        if (os::now() - now.time < one_moment || attempt == most_attempts)
+            return now;
+    }
 }
 
 void sampler::write(entry& one, const judge::verdict& seen) noexcept {

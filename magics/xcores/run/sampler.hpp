@@ -31,17 +31,18 @@ public:
         piece first; ///< may have no length
         piece second;
     };
-    /// `elapsed`: since the last call. The first call only takes bearings. `late`: nobody looked for so long that of
-    /// the time in between only the sum on a core is known, neither when that was nor who held the GIL; unless it ran
-    /// almost all the time and holds it now.
-    verdict operator()(probe&, nanoseconds elapsed, bool late = false) noexcept;
+    /// `now`: what was just read from the probe. `elapsed`: since the last call. The first call only takes bearings.
+    /// `late`: nobody looked for so long that of the time in between only the sum on a core is known, neither when that
+    /// was nor who held the GIL; unless it ran almost all the time and holds it now.
+    verdict operator()(probe&, const probe::reading& now, nanoseconds elapsed, bool late = false) noexcept;
 
     /// When the run is over: what the thread does now has nothing to do with it, but as long as it was running, it ran
     /// on as it did.
-    verdict last_words(probe&, nanoseconds elapsed) noexcept;
+    verdict last_words(const probe::reading& now, nanoseconds elapsed, bool late = false) const noexcept;
 
 private:
     static piece see(probe&, const probe::reading&, nanoseconds progress) noexcept;
+    static verdict unseen(nanoseconds ran, nanoseconds elapsed, model::thread_state otherwise) noexcept;
 
     nanoseconds cpu_{-1};
     nanoseconds owed_{}; ///< CPU time seen and not yet shown, where there was less of it than a tick or more
@@ -99,6 +100,12 @@ private:
     bool has_nothing_to_do() const noexcept { return entries_.empty() && !before_each_look_; }
     void keep_within_budget(nanoseconds time) noexcept;
     void set_pace(nanoseconds cost_of_a_look) noexcept;
+    struct moment {
+        nanoseconds time{};
+        probe::reading seen;
+    };
+    static moment read(probe&) noexcept;
+    static bool is_late(nanoseconds elapsed, nanoseconds step) noexcept { return elapsed > 3 * step; }
     void look(nanoseconds time, nanoseconds step) noexcept;
     static void look_at(entry&, nanoseconds time, nanoseconds step) noexcept;
     static void write(entry&, const judge::verdict&) noexcept;

@@ -2,13 +2,16 @@
 #include <memory>
 #include <random>
 #include <semaphore>
+#include <thread>
 
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
+#include <xcores/os/clock.hpp>
 #include <xcores/os/shared_memory.hpp>
 #include <xcores/run/sample_log.hpp>
 #include <xcores/run/sampler.hpp>
@@ -37,13 +40,16 @@ struct script {
 
     explicit script(nanoseconds cpu = 0ns) {
         probe.next = {cpu, 0, gil_state::not_held};
-        judge(probe, 0ns);
+        look(0ns);
     }
-    run::judge::verdict tick(nanoseconds progress, gil_state gil, thread_state why) {
+    run::judge::verdict look(nanoseconds elapsed, bool late = false) {
+        return judge(probe, probe.read(), elapsed, late);
+    }
+    run::judge::verdict tick(nanoseconds progress, gil_state gil, thread_state why, nanoseconds elapsed = 1ms) {
         probe.next.cpu += progress;
         probe.next.gil = gil;
         probe.why = why;
-        return judge(probe, 1ms);
+        return look(elapsed);
     }
 };
 
@@ -108,24 +114,25 @@ TEST_CASE("short runs between looks are gathered until they fill half a tick") {
 TEST_CASE("an unknown CPU clock makes the state unknown, not idle") {
     script one(-1ns);
     one.probe.next.cpu = -1ns;
-    CHECK(one.judge(one.probe, 1ms).second == piece{1ms, thread_state::unknown, gil_state::not_held, 0});
+    CHECK(one.look(1ms).second == piece{1ms, thread_state::unknown, gil_state::not_held, 0});
 }
 
 TEST_CASE("over time what is shown as running adds up to the CPU time, whatever the thread does in between") {
     script one;
     std::mt19937 random(1);
+    const nanoseconds rate = GENERATE(1ms, 20ms);
     std::uniform_int_distribution<int> share(0, 1000);
     std::uniform_int_distribution<int> any(0, 2);
     constexpr thread_state situations[]{thread_state::waiting_core, thread_state::waiting_gil, thread_state::blocked};
     nanoseconds used{};
     nanoseconds running{};
     for (int tick = 0; tick < 1000; ++tick) {
-        const std::chrono::microseconds progress{share(random)};
+        const auto progress = rate * share(random) / 1000;
         const auto why = situations[any(random)];
         const auto gil = why == thread_state::waiting_core ? gil_state::held : gil_state::not_held;
         used += progress;
-        const auto seen = one.tick(progress, gil, why);
-        REQUIRE(seen.first.length + seen.second.length == 1ms);
+        const auto seen = one.tick(progress, gil, why, rate);
+        REQUIRE(seen.first.length + seen.second.length == rate);
         for (const auto& each : {seen.first, seen.second})
             running += each.state == thread_state::running ? each.length : 0ns;
     }
@@ -137,7 +144,7 @@ TEST_CASE("a late look at a thread that ran a little tells the sum, and neither 
     one.tick(0us, gil_state::not_held, thread_state::waiting_gil);
     one.probe.next.cpu += 2ms;
     one.probe.next.gil = gil_state::held;
-    const auto seen = one.judge(one.probe, 40ms, true);
+    const auto seen = one.look(40ms, true);
     CHECK(seen.first == piece{2ms, thread_state::running, gil_state::unknown, -1});
     CHECK(seen.second == piece{38ms, thread_state::waiting_core, gil_state::unknown, -1});
 }
@@ -147,7 +154,7 @@ TEST_CASE("a late look at a thread that ran all the time and has its GIL takes i
     one.tick(1ms, gil_state::not_held, thread_state::waiting_core);
     one.probe.next.cpu += 39ms;
     one.probe.next.gil = gil_state::held;
-    const auto seen = one.judge(one.probe, 40ms, true);
+    const auto seen = one.look(40ms, true);
     CHECK(seen.first == piece{1ms, thread_state::waiting_core, gil_state::not_held, 0});
     CHECK(seen.second == piece{39ms, thread_state::running, gil_state::held, 0});
 }
@@ -156,11 +163,84 @@ TEST_CASE("when the run is over, one that ran is taken to have gone on, of one t
     script runs;
     runs.tick(1ms, gil_state::held, thread_state::waiting_core);
     runs.probe.next = {runs.probe.next.cpu + 300us, 0, gil_state::not_held};
-    CHECK(runs.judge.last_words(runs.probe, 500us).second == piece{300us, thread_state::running, gil_state::held, 0});
+    CHECK(runs.judge.last_words(runs.probe.next, 500us).second ==
+          piece{300us, thread_state::running, gil_state::held, 0});
     script waits;
     waits.tick(0us, gil_state::not_held, thread_state::blocked);
     waits.probe.next.cpu += 300us;
-    CHECK(waits.judge.last_words(waits.probe, 500us).second.length == 0us);
+    CHECK(waits.judge.last_words(waits.probe.next, 500us).second.length == 0us);
+}
+
+TEST_CASE("when the run is over and nobody looked for long, the sum on a core is told, and that the rest was waited") {
+    script runs;
+    runs.tick(1ms, gil_state::not_held, thread_state::waiting_core);
+    runs.probe.next.cpu += 5ms;
+    const auto seen = runs.judge.last_words(runs.probe.next, 60ms, true);
+    CHECK(seen.first == piece{5ms, thread_state::running, gil_state::unknown, -1});
+    CHECK(seen.second == piece{55ms, thread_state::waiting_core, gil_state::unknown, -1});
+    script sleeps;
+    sleeps.tick(0us, gil_state::not_held, thread_state::blocked);
+    CHECK(sleeps.judge.last_words(sleeps.probe.next, 60ms, true).second ==
+          piece{60ms, thread_state::blocked, gil_state::unknown, -1});
+    script holds;
+    holds.tick(1ms, gil_state::held, thread_state::waiting_core);
+    holds.probe.next.cpu += 59ms;
+    CHECK(holds.judge.last_words(holds.probe.next, 60ms, true).second ==
+          piece{59ms, thread_state::running, gil_state::held, 0});
+}
+
+TEST_CASE("what a clock that moves in jumps gives at once is shown in time") {
+    script one;
+    one.tick(0ms, gil_state::unknown, thread_state::waiting_core);
+    nanoseconds running{};
+    for (int tick = 1; tick <= 40; ++tick) {
+        const auto seen = one.tick(tick % 4 == 0 ? 4ms : 0ms, gil_state::unknown,
+                                   tick % 8 < 4 ? thread_state::waiting_core : thread_state::blocked);
+        for (const auto& each : {seen.first, seen.second})
+            running += each.state == thread_state::running ? each.length : 0ns;
+    }
+    CHECK(running >= 36ms);
+}
+
+TEST_CASE("a process whose threads made more progress than there was time is not shown to run for long after") {
+    script one;
+    one.tick(1ms, gil_state::unknown, thread_state::waiting_core);
+    for (int tick = 0; tick < 100; ++tick)
+        CHECK(one.tick(4ms, gil_state::unknown, thread_state::waiting_core).second.state == thread_state::running);
+    for (int tick = 0; tick < 12; ++tick)
+        one.tick(0ms, gil_state::unknown, thread_state::blocked);
+    const auto rests = one.tick(0ms, gil_state::unknown, thread_state::blocked);
+    CHECK(rests.first.length == 0ms);
+    CHECK(rests.second.state == thread_state::blocked);
+}
+
+TEST_CASE("who is interrupted between the time and the CPU clock reads both once more") {
+    struct interrupting_probe final : run::probe { // of a thread that runs all the time
+        std::counting_semaphore<> looks{0};
+        int reads = 0;
+        reading read() noexcept override {
+            if (++reads % 2 == 1)
+                std::this_thread::sleep_for(1ms);
+            else
+                looks.release();
+            return {os::now(), 0, reads % 4 < 2 ? gil_state::held : gil_state::not_held};
+        }
+        thread_state situation() noexcept override { return thread_state::waiting_core; }
+    };
+    interrupting_probe probe;
+    const auto log = run::sample_log::create();
+    run::sampler sampler(1ms);
+    sampler.add(probe, *log);
+    for (int look = 0; look < 40; ++look)
+        probe.looks.acquire();
+    sampler.remove(probe);
+    nanoseconds all{};
+    nanoseconds running{};
+    for (const auto& one : log->spans(0ns)) {
+        all += one.end - one.start;
+        running += one.state == thread_state::running ? one.end - one.start : 0ns;
+    }
+    CHECK(running > all * 98 / 100);
 }
 
 TEST_CASE("who looks keeps to the rate that was asked for, or to a fraction that costs no more than the budget") {
