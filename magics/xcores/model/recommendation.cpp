@@ -18,6 +18,9 @@ constexpr double worthwhile = 1.1;
 constexpr double worthwhile_against_the_gil = 1.3;
 // Who comes this close to the fastest is as good, and may be chosen for being cheaper.
 constexpr double as_good = 0.93;
+// Waiting overlaps in every kind: with as many workers, what sets those apart that mostly wait was the moment, unless
+// it is much (a lock that only threads share, say).
+constexpr double as_good_where_it_waits = 0.75;
 constexpr double notable = 0.15;
 constexpr double mostly = 0.5;
 constexpr nanoseconds short_cell = 3ms;
@@ -99,16 +102,26 @@ bool gains_something(const candidate& one) {
     return one.way->workers > 1 && one.speedup.median >= (against_the_gil ? worthwhile_against_the_gil : worthwhile);
 }
 
+bool mostly_waits(const configuration& way) {
+    return way.blocked.value_or(0) >= mostly && !is_held_up_by_gil(way);
+}
+
+bool is_as_good(const candidate& one, const candidate& best) {
+    const bool overlaps = one.way->workers == best.way->workers && mostly_waits(*one.way);
+    return one.speedup.median >= best.speedup.median * (overlaps ? as_good_where_it_waits : as_good);
+}
+
 /// Fewest workers first; then the kind that shares most and starts fastest, which is the order of the enumeration.
 const candidate& cheapest_of_the_best(const std::vector<candidate>& all) {
-    double best = 0;
+    const candidate* best = nullptr;
     for (const candidate& one : all)
-        best = std::max(best, gains_something(one) ? one.speedup.median : 0);
+        if (gains_something(one) && (!best || one.speedup.median > best->speedup.median))
+            best = &one;
     const candidate* choice = nullptr;
     for (const candidate& one : all) {
         const bool cheaper = !choice || one.way->workers < choice->way->workers ||
                              (one.way->workers == choice->way->workers && *one.way->kind < *choice->way->kind);
-        if (gains_something(one) && one.speedup.median >= best * as_good && cheaper)
+        if (gains_something(one) && is_as_good(one, *best) && cheaper)
             choice = &one;
     }
     return *choice;
@@ -178,11 +191,10 @@ std::string costs_of_threads(const std::vector<candidate>& from, const configura
 
 recommendation threads_are_enough(const comparison& all, const std::vector<candidate>& from, const candidate& choice) {
     const configuration& way = *choice.way;
-    if (way.blocked.value_or(0) >= mostly) {
+    if (way.blocked.value_or(0) >= mostly)
         return {way.kind, way.workers, cause::waiting,
                 "it waits " + percent(way.blocked) + " of the time, and waiting overlaps in every kind" +
                     costs_of_threads(from, way)};
-    }
     if (all.environment.gil_disabled)
         return {way.kind, way.workers, cause::shared_gil_free, "this Python has no GIL, and threads share everything"};
     if (way.without_gil.value_or(0) >= mostly)
