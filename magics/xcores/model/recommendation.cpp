@@ -106,9 +106,12 @@ bool mostly_waits(const configuration& way) {
     return way.blocked.value_or(0) >= mostly && !is_held_up_by_gil(way);
 }
 
+/// Waiting overlaps in every kind: with as many workers, one that mostly waits and was as good in a single round can be
+/// so always, and what kept it from that was the moment. (Not where threads share a lock, say: that shows in all
+/// rounds.)
 bool is_as_good(const candidate& one, const candidate& best) {
     const bool overlaps = one.way->workers == best.way->workers && mostly_waits(*one.way);
-    return one.speedup.median >= best.speedup.median * (overlaps ? as_good_where_it_waits : as_good);
+    return (overlaps ? one.speedup.most : one.speedup.median) >= best.speedup.median * as_good;
 }
 
 /// Fewest workers first; then the kind that shares most and starts fastest, which is the order of the enumeration.

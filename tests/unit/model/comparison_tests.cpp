@@ -193,21 +193,22 @@ TEST_CASE("waiting: threads, because all kinds overlap it and threads cost least
                           "overlaps in every kind; threads start fastest and need least memory.");
 }
 
-TEST_CASE("threads that only wait are as good as others that had luck with the moment, unless it is much") {
-    const auto waiting = [](worker_kind kind, nanoseconds wall, double gil_wait = 0) {
-        auto one = way(kind, 4, {wall});
+TEST_CASE("threads that only wait are as good as others if they were in a single round") {
+    const auto waiting = [](worker_kind kind, std::vector<nanoseconds> walls, double gil_wait = 0) {
+        auto one = way(kind, 4, std::move(walls));
         one.blocked = 0.9;
         one.gil_wait = gil_wait;
         return one;
     };
     const auto recommended = [&](const configuration& by_threads) {
-        return recommendation_for(of(work_reading::divided, {serially({100ms}), by_threads, waiting(procs, 30ms)}))
+        return recommendation_for(of(work_reading::divided,
+                                     {serially({100ms, 100ms, 100ms}), by_threads, waiting(procs, {26ms, 30ms, 40ms})}))
             .kind;
     };
-    CHECK(recommended(waiting(threads, 36ms)) == threads);
-    CHECK(recommended(waiting(threads, 90ms)) == procs);
-    CHECK(recommended(waiting(threads, 36ms, 0.2)) == procs); // they wait for the GIL as well
-    CHECK(recommended(way(threads, 4, {36ms})) == procs);     // they do not wait
+    CHECK(recommended(waiting(threads, {40ms, 45ms, 31ms})) == threads);
+    CHECK(recommended(waiting(threads, {40ms, 45ms, 39ms})) == procs);
+    CHECK(recommended(waiting(threads, {40ms, 45ms, 31ms}, 0.2)) == procs); // they wait for the GIL as well
+    CHECK(recommended(way(threads, 4, {40ms, 45ms, 31ms})) == procs);       // they do not wait
 }
 
 TEST_CASE("much data: stay serial, because moving it costs more than the work saves") {
