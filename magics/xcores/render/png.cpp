@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <stdexcept>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -88,6 +89,39 @@ int distance(colour one, colour other) {
     return sum;
 }
 
+/// Numbers the colours of a picture in the order of their appearance, and counts their pixels.
+class census {
+public:
+    struct tally {
+        colour seen = 0;
+        std::size_t pixels = 0;
+    };
+
+    std::uint32_t count(colour seen, std::size_t pixels) {
+        auto& [recent, number] = recent_[(seen * 0x9E3779B1U) >> (32U - recent_bits)]; // Knuth's multiplicative hash
+        if (number == nobody || recent != seen) {
+            recent = seen;
+            number = numbers_.try_emplace(seen, static_cast<std::uint32_t>(all_.size())).first->second;
+            if (number == all_.size())
+                all_.push_back({seen, 0});
+        }
+        all_[number].pixels += pixels;
+        return number;
+    }
+    const std::vector<tally>& all() const { return all_; }
+
+private:
+    static constexpr std::uint32_t nobody = ~0U;
+    static constexpr unsigned recent_bits = 12;
+    struct numbered {
+        colour seen = 0;
+        std::uint32_t number = nobody;
+    };
+    std::vector<numbered> recent_ = std::vector<numbered>(std::size_t{1} << recent_bits); // few colours come often
+    std::unordered_map<colour, std::uint32_t> numbers_;
+    std::vector<tally> all_;
+};
+
 /// At most 256 colours that stand for all. A palette makes the file half as large in half the time; the commonest
 /// colours are kept as they are, and only the rarer of the shades at the edges of letters are replaced by what is
 /// nearest.
@@ -97,28 +131,26 @@ public:
     static constexpr std::size_t edge_weight =
         1000; // the few half-transparent ones at the corners: a blot there is seen
 
-    void count(colour seen, std::size_t pixels) { pixels_[seen] += pixels; }
-
-    void settle() {
-        std::vector<std::pair<std::size_t, colour>> ranked;
-        for (const auto& [seen, pixels] : pixels_)
-            ranked.emplace_back(is_opaque(seen) ? pixels : pixels * edge_weight, seen);
+    explicit palette(const census& counted) : indices_(counted.all().size()) {
+        std::vector<std::tuple<std::size_t, colour, std::uint32_t>> ranked;
+        for (const auto& [seen, pixels] : counted.all())
+            ranked.emplace_back(is_opaque(seen) ? pixels : pixels * edge_weight, seen, ranked.size());
         std::ranges::sort(ranked, std::greater{});
-        for (const auto& [importance, seen] : ranked) {
+        for (const auto& [importance, seen, number] : ranked) {
             if (colours_.size() < most)
                 colours_.push_back(seen);
             const auto nearest = std::ranges::min_element(
                 colours_, {}, [seen = seen](colour candidate) { return distance(seen, candidate); });
-            indices_[seen] = static_cast<png_byte>(nearest - colours_.begin());
+            indices_[number] = static_cast<png_byte>(nearest - colours_.begin());
         }
     }
 
-    png_byte index_of(colour seen) const { return indices_.at(seen); }
+    /// `number`: the colour's in the census.
+    png_byte index_of(std::uint32_t number) const { return indices_[number]; }
     const std::vector<colour>& colours() const { return colours_; }
 
 private:
-    std::unordered_map<colour, std::size_t> pixels_;
-    std::unordered_map<colour, png_byte> indices_;
+    std::vector<png_byte> indices_;
     std::vector<colour> colours_;
 };
 
@@ -152,13 +184,16 @@ std::vector<png_byte> colour_map(const std::vector<colour>& colours) {
 }
 
 std::string encoded(cairo_surface_t* surface) {
-    palette table;
-    for_each_run(surface, [&](colour value, std::size_t pixels) { table.count(value, pixels); });
-    table.settle();
+    census counted;
+    std::vector<std::pair<std::uint32_t, std::size_t>> runs;
+    for_each_run(surface,
+                 [&](colour value, std::size_t pixels) { runs.emplace_back(counted.count(value, pixels), pixels); });
+    const palette table(counted);
     std::vector<png_byte> indices;
-    for_each_run(surface, [&](colour value, std::size_t pixels) {
-        indices.insert(indices.end(), pixels, table.index_of(value));
-    });
+    indices.reserve(static_cast<std::size_t>(cairo_image_surface_get_width(surface)) *
+                    static_cast<std::size_t>(cairo_image_surface_get_height(surface)));
+    for (const auto& [number, pixels] : runs)
+        indices.insert(indices.end(), pixels, table.index_of(number));
     const std::vector<png_byte> map = colour_map(table.colours());
 
     png_image image{};
