@@ -185,9 +185,10 @@ std::vector<png_byte> colour_map(const std::vector<colour>& colours) {
 
 std::string encoded(cairo_surface_t* surface) {
     census counted;
-    std::vector<std::pair<std::uint32_t, std::size_t>> runs;
-    for_each_run(surface,
-                 [&](colour value, std::size_t pixels) { runs.emplace_back(counted.count(value, pixels), pixels); });
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> runs;
+    for_each_run(surface, [&](colour value, std::size_t pixels) {
+        runs.emplace_back(counted.count(value, pixels), static_cast<std::uint32_t>(pixels));
+    });
     const palette table(counted);
     std::vector<png_byte> indices;
     indices.reserve(static_cast<std::size_t>(cairo_image_surface_get_width(surface)) *
