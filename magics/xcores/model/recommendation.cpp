@@ -18,9 +18,6 @@ constexpr double worthwhile = 1.1;
 constexpr double worthwhile_against_the_gil = 1.3;
 // Who comes this close to the fastest is as good, and may be chosen for being cheaper.
 constexpr double as_good = 0.93;
-// Waiting overlaps in every kind: with as many workers, what sets those apart that mostly wait was the moment, unless
-// it is much (a lock that only threads share, say).
-constexpr double as_good_where_it_waits = 0.75;
 constexpr double notable = 0.15;
 constexpr double mostly = 0.5;
 constexpr nanoseconds short_cell = 3ms;

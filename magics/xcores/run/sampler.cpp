@@ -29,8 +29,9 @@ constexpr nanoseconds longest_jump = std::chrono::milliseconds{10};
 /// Where looks are further apart, a time in which it ran for a part is cut; else it goes to what there was more of.
 constexpr nanoseconds worth_a_cut = std::chrono::milliseconds{1};
 
-bool almost_all(nanoseconds ran, nanoseconds elapsed) {
-    return ran >= elapsed / 10 * 9;
+/// Seen to hold its GIL, and on a core almost all the time: nobody else can have had it for long.
+bool surely_held(gil_state seen, nanoseconds ran, nanoseconds elapsed) {
+    return seen == gil_state::held && ran >= elapsed / 10 * 9;
 }
 
 } // namespace
@@ -64,7 +65,7 @@ judge::verdict judge::operator()(probe& what, const probe::reading& reading, nan
     const bool was_runnable = before.state == thread_state::running;
     const auto ran = std::min(progress, elapsed);
     owed_ = std::max(owed_, std::min(owed_ + progress - ran, longest_jump));
-    if (late && !(now.gil == gil_state::held && almost_all(ran, elapsed)))
+    if (late && !surely_held(now.gil, ran, elapsed))
         return unseen(ran, elapsed, now.state);
     // Where it ran at one of the two moments, or had the GIL at one of them, that is when it ran.
     const bool got = now.gil == gil_state::held && before.gil != gil_state::held;
@@ -103,7 +104,7 @@ judge::verdict judge::last_words(const probe::reading& reading, nanoseconds elap
     if (reading.cpu < nanoseconds{0} || cpu_ < nanoseconds{0})
         return {};
     const auto ran = std::clamp(reading.cpu - cpu_, nanoseconds{0}, std::max(elapsed, nanoseconds{0}));
-    if (late && !(before_.gil == gil_state::held && almost_all(ran, elapsed)))
+    if (late && !surely_held(before_.gil, ran, elapsed))
         return unseen(ran, elapsed, before_.state);
     if (before_.state != thread_state::running)
         return {};
