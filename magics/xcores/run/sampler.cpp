@@ -29,6 +29,9 @@ constexpr nanoseconds longest_jump = std::chrono::milliseconds{10};
 /// Where looks are further apart, a time in which it ran for a part is cut; else it goes to what there was more of.
 constexpr nanoseconds worth_a_cut = std::chrono::milliseconds{1};
 
+/// Who waits for the GIL wakes after each switch interval, to ask for it again: that takes less.
+constexpr nanoseconds asking_again = std::chrono::microseconds{50};
+
 /// Seen to hold its GIL, and on a core almost all the time: nobody else can have had it for long.
 bool surely_held(gil_state seen, nanoseconds ran, nanoseconds elapsed) {
     return seen == gil_state::held && ran >= elapsed / 10 * 9;
@@ -60,6 +63,9 @@ judge::verdict judge::operator()(probe& what, const probe::reading& reading, nan
     const auto progress = cpu_ < nanoseconds{0} ? nanoseconds{0} : reading.cpu - cpu_;
     cpu_ = reading.cpu;
     const auto before = std::exchange(before_, see(what, reading, progress));
+    const bool had_waited = before.state == thread_state::waiting_gil && before_.gil == gil_state::not_held;
+    if (had_waited && progress < asking_again && before_.state == thread_state::running)
+        before_.state = thread_state::waiting_gil;
     auto now = before_;
     const bool runnable = now.state == thread_state::running;
     const bool was_runnable = before.state == thread_state::running;
@@ -70,13 +76,19 @@ judge::verdict judge::operator()(probe& what, const probe::reading& reading, nan
     // Where it ran at one of the two moments, or had the GIL at one of them, that is when it ran.
     const bool got = now.gil == gil_state::held && before.gil != gil_state::held;
     const bool gave = before.gil == gil_state::held && now.gil != gil_state::held;
+    // That it held it at one of them does not say for how much of a longer time.
+    const bool unclear = runnable && ran > worth_a_cut && (was_runnable ? got || gave : had_waited);
+    const auto then = [unclear](gil_state seen) { return unclear ? gil_state::unknown : seen; };
     if (was_runnable && (!runnable || gave)) {
+        auto on = before;
+        on.gil = then(before.gil);
         now.state = runnable ? thread_state::waiting_core : now.state;
-        return {of_length(before, ran), of_length(now, elapsed - ran)};
+        return {of_length(on, ran), of_length(now, elapsed - ran)};
     }
     if (runnable && (was_runnable ? got : before.state != thread_state::unknown)) {
         auto waited = before;
         waited.state = was_runnable ? thread_state::waiting_core : before.state;
+        now.gil = then(now.gil);
         return {of_length(waited, elapsed - ran), of_length(now, ran)};
     }
     owed_ += ran;

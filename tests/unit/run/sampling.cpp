@@ -100,6 +100,37 @@ TEST_CASE("a thread that has only just got the GIL waited first, and then ran") 
     CHECK(seen.second == piece{100us, thread_state::running, gil_state::held, 0});
 }
 
+TEST_CASE("of what ran longer between a look with its GIL and one without it nobody knows how much was with it") {
+    constexpr nanoseconds wide = 9ms;
+    script gave;
+    gave.tick(wide, gil_state::held, thread_state::waiting_core, wide);
+    CHECK(gave.tick(8ms, gil_state::not_held, thread_state::waiting_core, wide).first ==
+          piece{8ms, thread_state::running, gil_state::unknown, 0});
+    CHECK(gave.tick(wide, gil_state::not_held, thread_state::waiting_core, wide).second ==
+          piece{wide, thread_state::running, gil_state::not_held, 0});
+    CHECK(gave.tick(8ms, gil_state::held, thread_state::waiting_core, wide).second ==
+          piece{8ms, thread_state::running, gil_state::unknown, 0});
+    CHECK(gave.tick(wide, gil_state::held, thread_state::waiting_core, wide).second ==
+          piece{wide, thread_state::running, gil_state::held, 0});
+}
+
+TEST_CASE("who waited for the GIL, computed and has it no more, had it meanwhile, nobody knows for how long") {
+    script one;
+    one.tick(0us, gil_state::not_held, thread_state::waiting_gil, 9ms);
+    const auto seen = one.tick(5ms, gil_state::not_held, thread_state::waiting_core, 9ms);
+    CHECK(seen.first == piece{4ms, thread_state::waiting_gil, gil_state::not_held, 0});
+    CHECK(seen.second == piece{5ms, thread_state::running, gil_state::unknown, 0});
+}
+
+TEST_CASE("who wakes only to ask for the GIL again goes on waiting for it") {
+    script one;
+    one.tick(0us, gil_state::not_held, thread_state::waiting_gil);
+    CHECK(one.tick(20us, gil_state::not_held, thread_state::waiting_core).second ==
+          piece{1ms, thread_state::waiting_gil, gil_state::not_held, 0});
+    const auto asked = one.tick(5ms, gil_state::not_held, thread_state::waiting_gil, 9ms);
+    CHECK(asked.first == piece{5ms + 20us, thread_state::running, gil_state::unknown, 0});
+}
+
 TEST_CASE("short runs between looks are gathered until they fill half a tick") {
     script one;
     one.tick(0us, gil_state::not_held, thread_state::blocked);
@@ -151,12 +182,10 @@ TEST_CASE("a late look at a thread that ran a little tells the sum, and neither 
 
 TEST_CASE("a late look at a thread that ran all the time and has its GIL takes it that it had it") {
     script one;
-    one.tick(1ms, gil_state::not_held, thread_state::waiting_core);
+    one.tick(1ms, gil_state::held, thread_state::waiting_core);
     one.probe.next.cpu += 39ms;
-    one.probe.next.gil = gil_state::held;
     const auto seen = one.look(40ms, true);
-    CHECK(seen.first == piece{1ms, thread_state::waiting_core, gil_state::not_held, 0});
-    CHECK(seen.second == piece{39ms, thread_state::running, gil_state::held, 0});
+    CHECK(seen.second == piece{40ms, thread_state::running, gil_state::held, 0});
 }
 
 TEST_CASE("when the run is over, one that ran is taken to have gone on, of one that did not nothing is said") {
