@@ -110,8 +110,7 @@ py::object seconds(const std::optional<model::interval>& phase) {
 
 py::object gil_wait(const model::worker_record& worker) {
     const model::state_times times = model::times_of(worker);
-    const nanoseconds known = times.sampled - times.unknown;
-    return known > nanoseconds{0} ? seconds(std::optional(times.waiting_gil)) : py::object(py::none());
+    return seconds(model::gil_wait_share(times) ? std::optional(times.waiting_gil) : std::nullopt);
 }
 
 py::dict figures_of_way(const model::comparison& all, const model::configuration& one) {

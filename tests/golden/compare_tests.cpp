@@ -55,7 +55,7 @@ TEST_CASE("a comparison of nothing is still a table and a chart") {
 TEST_CASE("a comparison up to 64 workers is drawn in powers of two") {
     const std::string svg = render::svg_chart(test::sixty_four_workers());
     CHECK_THAT(svg, ContainsSubstring(">64</text>") && ContainsSubstring(">ideal</text>"));
-    CHECK(render::png(svg, 0.25).starts_with("\x89PNG\r\n"));
+    CHECK(render::png(svg, {.scale = 0.25}).starts_with("\x89PNG\r\n"));
 }
 
 TEST_CASE("two runs beside each other look as approved") {
@@ -71,7 +71,7 @@ TEST_CASE("two runs beside each other look as approved") {
 TEST_CASE("two runs with nobody in them are still drawn") {
     const model::report nobody = test::nobody();
     const render::named_run a{"a", nobody};
-    CHECK(render::png(render::svg_pair(a, a), 0.25).starts_with("\x89PNG\r\n"));
+    CHECK(render::png(render::svg_pair(a, a), {.scale = 0.25}).starts_with("\x89PNG\r\n"));
     CHECK_THAT(render::text_pair(a, a), ContainsSubstring("0 of 0"));
 }
 

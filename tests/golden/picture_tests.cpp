@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <array>
+#include <vector>
+
+#include <png.h>
+
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -33,7 +38,7 @@ std::size_t occurrences(std::string_view text, std::string_view what) {
 
 /// librsvg parses it, so it is well-formed; and it has a size.
 void check_drawable(const std::string& svg) {
-    CHECK(render::png(svg, 0.25).starts_with("\x89PNG\r\n"));
+    CHECK(render::png(svg, {.scale = 0.25}).starts_with("\x89PNG\r\n"));
 }
 
 model::report short_run(model::nanoseconds length, std::size_t workers) {
@@ -160,6 +165,35 @@ TEST_CASE("the picture's bundle has the PNG, the text and half the pixels as its
     const nlohmann::json metadata = render::picture_metadata(bundle);
     CHECK(metadata.at("image/png").at("width") == 900);
     CHECK(metadata.at("image/png").at("height") > 200);
+}
+
+TEST_CASE("a busy picture in a notebook has fewer columns, not fewer pixels") {
+    const auto run = test::many_workers(8);
+    const auto header = render::base64(render::png(render::svg_timeline(run)).substr(0, 24)); // with width and height
+    CHECK(render::picture_bundle(run).at("image/png").get<std::string>().starts_with(header));
+}
+
+TEST_CASE("the colours of plain areas stay as they are, however near to each other") {
+    std::string svg = "<svg xmlns='http://www.w3.org/2000/svg' width='64' height='64'>";
+    for (int shade = 0; shade < 60; ++shade) // many more than there are, each larger than the two
+        svg += "<rect y='" + std::to_string(shade) + "' width='64' height='1' fill='rgb(" + std::to_string(4 * shade) +
+               ",0,99)'/>";
+    svg += "<rect y='60' width='32' height='1' fill='#FDFDFB'/><rect x='32' y='60' width='32' height='1' "
+           "fill='#F6F7F8'/></svg>";
+    const std::string file = render::png(svg, {.scale = 1});
+    png_image image{};
+    image.version = PNG_IMAGE_VERSION;
+    REQUIRE(png_image_begin_read_from_memory(&image, file.data(), file.size()) != 0);
+    image.format = PNG_FORMAT_RGB;
+    std::vector<png_byte> pixels(PNG_IMAGE_SIZE(image));
+    REQUIRE(png_image_finish_read(&image, nullptr, pixels.data(), 0, nullptr) != 0);
+    const auto colour_at = [&](std::size_t x, std::size_t y) {
+        const auto* at = &pixels[3 * (64 * y + x)];
+        return std::array<int, 3>{at[0], at[1], at[2]};
+    };
+    CHECK(colour_at(5, 60) == std::array{0xFD, 0xFD, 0xFB});
+    CHECK(colour_at(40, 60) == std::array{0xF6, 0xF7, 0xF8});
+    CHECK(colour_at(5, 3) == std::array{12, 0, 99});
 }
 
 TEST_CASE("what a notebook keeps of a run stays under 200 KB, and the figures in it say if samples are missing") {

@@ -12,9 +12,9 @@
 /// shares is said of the rest.
 namespace xcores::test {
 
-/// Without the time in which other programs kept the sampler from looking.
+/// Without the time in which other programs kept the sampler from looking, or from looking often enough.
 inline model::nanoseconds known(const model::state_times& times) {
-    return times.sampled - times.unknown;
+    return times.sampled - times.unknown - times.running_unclear;
 }
 
 /// Of that, what the worker did not spend waiting for a core that others had.

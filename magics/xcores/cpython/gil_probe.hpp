@@ -23,7 +23,7 @@ public:
     reading read() noexcept override;
     model::thread_state situation() noexcept override;
 
-    std::uintptr_t gil() const noexcept { return gil_; } ///< its address: the same for workers that share it
+    std::uintptr_t gil() const noexcept override { return gil_; } ///< its address
     std::uint64_t handovers() const noexcept;
     bool gil_is_held() const noexcept; ///< by anybody, at this moment
     run::nanoseconds cpu_time() const noexcept { return thread_.cpu_time(); }

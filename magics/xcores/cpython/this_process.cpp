@@ -57,8 +57,10 @@ public:
                 standing_ = probe_.look();
             known_ = false;
         }
-        return {now, standing_.core, gil()};
+        return {now, standing_.core, state_of_gil()};
     }
+
+    std::uintptr_t gil() const noexcept override { return static_cast<std::uintptr_t>(gil_ + 1); }
 
     thread_state situation() noexcept override {
         if (!known_) {
@@ -69,7 +71,7 @@ public:
     }
 
 private:
-    gil_state gil() const noexcept {
+    gil_state state_of_gil() const noexcept {
         const auto own = gil_ < 0 ? gil_state::not_held : watch_.state_of(id_, gil_);
         return own != gil_state::held && watch_.holds_any(id_) ? gil_state::unknown : own; // it is elsewhere
     }

@@ -93,17 +93,12 @@ figures figures_of(const report& from) {
             all.core_waits.include(core_wait_of(worker, times));
         }
         all.waiting_core += core_wait_of(worker, times);
-        sum.sampled += times.sampled;
-        sum.running_with_gil += times.running_with_gil;
-        sum.running_without_gil += times.running_without_gil;
-        sum.waiting_gil += times.waiting_gil;
-        sum.blocked += times.blocked;
-        sum.unknown += times.unknown;
+        sum += times;
     }
-    const nanoseconds running = sum.running_with_gil + sum.running_without_gil;
+    const nanoseconds clear = sum.running_with_gil + sum.running_without_gil;
     all.sampled = sum.sampled;
-    all.running = ratio(running, sum.sampled);
-    all.without_gil = ratio(sum.running_without_gil, running);
+    all.running = ratio(clear + sum.running_unclear, sum.sampled);
+    all.without_gil = ratio(sum.running_without_gil, clear);
     all.blocked = ratio(sum.blocked, sum.sampled);
     all.known = ratio(sum.sampled - sum.unknown, sum.sampled);
     all.waiting_gil = ratio(sum.waiting_gil, sum.sampled);

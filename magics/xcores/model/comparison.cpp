@@ -46,18 +46,13 @@ struct shares {
 
 shares shares_of(const report& from) {
     state_times sum;
-    for (const worker_record& worker : from.workers) {
-        const state_times times = times_of(worker);
-        sum.sampled += times.sampled - times.unknown;
-        sum.waiting_gil += times.waiting_gil;
-        sum.blocked += times.blocked;
-        sum.running_with_gil += times.running_with_gil;
-        sum.running_without_gil += times.running_without_gil;
-    }
-    if (sum.sampled <= nanoseconds{0})
+    for (const worker_record& worker : from.workers)
+        sum += times_of(worker);
+    const nanoseconds known = sum.sampled - sum.unknown;
+    if (known <= nanoseconds{0})
         return {};
     const nanoseconds running = sum.running_with_gil + sum.running_without_gil;
-    return {ratio(sum.waiting_gil, sum.sampled), ratio(sum.blocked, sum.sampled),
+    return {gil_wait_share(sum), ratio(sum.blocked, known),
             running > nanoseconds{0} ? std::optional(ratio(sum.running_without_gil, running)) : std::nullopt};
 }
 

@@ -30,11 +30,7 @@ sum_of_kind sum_over(const report& from, lane_kind kind) {
             continue;
         ++sum.lanes;
         sum.cpu += one.cpu.value_or(nanoseconds{0});
-        const state_times times = times_of(one);
-        sum.times.running_with_gil += times.running_with_gil;
-        sum.times.running_without_gil += times.running_without_gil;
-        sum.times.waiting_gil += times.waiting_gil;
-        sum.times.waiting_core += times.waiting_core;
+        sum.times += times_of(one);
     }
     return sum;
 }
@@ -73,8 +69,9 @@ std::string held_text(const report& from) {
 std::string what_mattered(const report& from, const sum_of_kind& python, const sum_of_kind& native,
                           const sum_of_kind& process) {
     const nanoseconds cpu = python.cpu + native.cpu + process.cpu;
-    const nanoseconds running = python.times.running_with_gil + python.times.running_without_gil;
-    const nanoseconds wanted = running + python.times.waiting_gil + python.times.waiting_core;
+    const nanoseconds clear = python.times.running_with_gil + python.times.running_without_gil;
+    const nanoseconds wanted =
+        clear + python.times.running_unclear + python.times.waiting_gil + python.times.waiting_core;
     const auto work_of = [&](const sum_of_kind& kind, std::string_view one, std::string_view many) {
         return (kind.lanes == 1 ? "the " + std::string(one) : "the " + std::string(many)) + " did " +
                percent(ratio(kind.cpu, cpu)) + " of the work";
@@ -88,8 +85,8 @@ std::string what_mattered(const report& from, const sum_of_kind& python, const s
     if (ratio(python.times.waiting_gil, wanted) >= notable)
         return held_text(from) + ", and busy threads waited for it " +
                percent(ratio(python.times.waiting_gil, wanted)) + " of theirs";
-    if (ratio(python.times.running_without_gil, running) >= mostly)
-        return percent(ratio(python.times.running_without_gil, running)) +
+    if (ratio(python.times.running_without_gil, clear) >= mostly)
+        return percent(ratio(python.times.running_without_gil, clear)) +
                " of the threads' running time was without the GIL";
     return held_text(from);
 }

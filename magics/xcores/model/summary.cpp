@@ -7,7 +7,7 @@ namespace xcores::model {
 
 namespace {
 
-nanoseconds overlap(const span& one, const interval& within) {
+nanoseconds overlap(const auto& one, const interval& within) {
     return std::max(nanoseconds{0}, std::min(one.end, within.end) - std::max(one.start, within.start));
 }
 
@@ -16,7 +16,7 @@ nanoseconds& part_of(state_times& times, const span& one) {
     case thread_state::running:
         return one.gil == gil_state::held       ? times.running_with_gil
                : one.gil == gil_state::not_held ? times.running_without_gil
-                                                : times.unknown;
+                                                : times.running_unclear;
     case thread_state::waiting_gil:
         return times.waiting_gil;
     case thread_state::waiting_core:
@@ -66,6 +66,46 @@ std::optional<std::vector<nanoseconds>> holding_times(const report& from, const 
     return sampled ? std::optional(std::move(held)) : std::nullopt;
 }
 
+std::vector<interval> spans_with(const report& from, const gil_record& gil, gil_state state) {
+    std::vector<interval> found;
+    for (const int position : gil.workers)
+        if (const worker_record* worker = worker_at(from, position))
+            for (const span& one : worker->spans)
+                if (one.gil == state)
+                    found.push_back({one.start, one.end});
+    return found;
+}
+
+/// In order, without overlaps.
+std::vector<interval> merged(std::vector<interval> all) {
+    std::ranges::sort(all, {}, &interval::start);
+    std::vector<interval> result;
+    for (const interval& one : all)
+        if (!result.empty() && one.start <= result.back().end)
+            result.back().end = std::max(result.back().end, one.end);
+        else
+            result.push_back(one);
+    return result;
+}
+
+/// Both in order and without overlaps.
+std::vector<interval> without(const std::vector<interval>& all, const std::vector<interval>& taken) {
+    std::vector<interval> rest;
+    auto next = taken.begin();
+    for (interval one : all) {
+        while (next != taken.end() && next->end <= one.start)
+            ++next;
+        for (auto each = next; each != taken.end() && each->start < one.end; ++each) {
+            if (each->start > one.start)
+                rest.push_back({one.start, each->start});
+            one.start = std::max(one.start, each->end);
+        }
+        if (one.start < one.end)
+            rest.push_back(one);
+    }
+    return rest;
+}
+
 void add(std::optional<traffic>& sum, const std::optional<traffic>& more) {
     if (!more)
         return;
@@ -95,6 +135,19 @@ state_times times_of(const worker_record& worker) {
             times.gil_held += length;
     }
     return times;
+}
+
+state_times& state_times::operator+=(const state_times& more) {
+    for (const auto part : {&state_times::sampled, &state_times::running_with_gil, &state_times::running_without_gil,
+                            &state_times::running_unclear, &state_times::waiting_gil, &state_times::waiting_core,
+                            &state_times::blocked, &state_times::unknown, &state_times::gil_held})
+        this->*part += more.*part;
+    return *this;
+}
+
+std::optional<double> gil_wait_share(const state_times& times) {
+    const nanoseconds known = times.sampled - times.unknown;
+    return known > times.running_unclear ? std::optional(ratio(times.waiting_gil, known)) : std::nullopt;
 }
 
 std::optional<double> cpu_share(const worker_record& worker) {
@@ -128,7 +181,13 @@ totals totals_of(const report& from) {
     return sum;
 }
 
+std::vector<interval> unclear_holding(const report& from, const gil_record& gil) {
+    const std::vector<interval> unclear = merged(spans_with(from, gil, gil_state::unknown));
+    return unclear.empty() ? unclear : without(unclear, merged(spans_with(from, gil, gil_state::held)));
+}
+
 std::optional<double> held_share(const report& from, const gil_record& gil) {
+    constexpr int least_known = 10; // one part in so many
     const auto running = totals_of(from).running;
     if (!running || running->length() <= nanoseconds{0})
         return std::nullopt;
@@ -138,7 +197,10 @@ std::optional<double> held_share(const report& from, const gil_record& gil) {
     nanoseconds sum{};
     for (const nanoseconds one : *held)
         sum += one;
-    return ratio(sum, running->length());
+    nanoseconds known = running->length();
+    for (const interval& one : unclear_holding(from, gil))
+        known -= overlap(one, *running);
+    return known >= running->length() / least_known ? std::optional(ratio(sum, known)) : std::nullopt;
 }
 
 std::vector<double> holders_of(const report& from, const gil_record& gil) {

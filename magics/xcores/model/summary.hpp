@@ -15,16 +15,23 @@ struct state_times {
     nanoseconds sampled{};
     nanoseconds running_with_gil{};
     nanoseconds running_without_gil{};
+    nanoseconds running_unclear{}; ///< with or without it
     nanoseconds waiting_gil{};
     nanoseconds waiting_core{};
     nanoseconds blocked{};
     nanoseconds unknown{};
     nanoseconds gil_held{}; ///< on a core or not: this is not a part of the sum
+
+    state_times& operator+=(const state_times&);
 };
 
-/// Times within the worker's `run` interval only; all zero without samples. Running while the GIL's state is unknown
-/// counts as unknown, but for another process: that runs without any GIL of this one.
+/// Times within the worker's `run` interval only; all zero without samples. Another process runs without any GIL of
+/// this one.
 state_times times_of(const worker_record&);
+
+/// Share of the time of which something is known that was spent waiting for a GIL, 0..1. Empty where nothing is known
+/// of GILs.
+std::optional<double> gil_wait_share(const state_times&);
 
 /// CPU time divided by run time: 1 is a core used all the time. Empty when either is unknown or the run took no time.
 std::optional<double> cpu_share(const worker_record&);
@@ -44,8 +51,13 @@ struct totals {
 
 totals totals_of(const report&);
 
-/// Share of `totals::running` during which somebody held this GIL, 0..1. Overlapping holds count twice, so a value
-/// above 1 would reveal a wrong measurement. Empty when not sampled.
+/// When nobody knows who held this GIL, if anybody: some of its workers ran longer than the sampler could see, and none
+/// was seen to hold it. In order.
+std::vector<interval> unclear_holding(const report&, const gil_record&);
+
+/// Share of `totals::running`, but for the time of unclear_holding(), during which somebody held this GIL, 0..1.
+/// Overlapping holds count twice, so a value above 1 would reveal a wrong measurement. Empty when next to nothing is
+/// known.
 std::optional<double> held_share(const report&, const gil_record&);
 
 /// Who held it: share of all holding by each of `gil_record::workers`, in that order, adding up to 1. Empty when never

@@ -43,7 +43,7 @@ activity activity_of(const model::worker_record& worker, const model::span& one)
     case model::thread_state::running:
         return one.gil == model::gil_state::held       ? activity::with_gil
                : one.gil == model::gil_state::not_held ? activity::without_gil
-                                                       : activity::unknown;
+                                                       : activity::unclear;
     case model::thread_state::waiting_gil:
         return activity::waiting_gil;
     case model::thread_state::waiting_core:
@@ -62,6 +62,8 @@ std::string_view words_for(activity what) {
         return "running with the GIL";
     case activity::without_gil:
         return "running without the GIL";
+    case activity::unclear:
+        return "running, GIL unknown";
     case activity::elsewhere:
         return "running in a process of its own";
     case activity::waiting_core:

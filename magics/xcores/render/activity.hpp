@@ -9,16 +9,25 @@
 
 #include <xcores/model/report.hpp>
 
-/// What the pictures, large and small, show of a worker: its samples reduced to one of seven activities over time.
+/// What the pictures, large and small, show of a worker: its samples reduced to one of eight activities over time.
 namespace xcores::render {
 
 /// In the order in which they are stacked in a lane, from the ground up.
-enum class activity : std::uint8_t { with_gil, without_gil, elsewhere, waiting_core, waiting_gil, blocked, unknown };
+enum class activity : std::uint8_t {
+    with_gil,
+    without_gil,
+    unclear, ///< running with or without the GIL
+    elsewhere,
+    waiting_core,
+    waiting_gil,
+    blocked,
+    unknown
+};
 
-inline constexpr std::size_t activities = 7;
+inline constexpr std::size_t activities = 8;
 inline constexpr std::array<activity, activities> all_activities{
-    activity::with_gil,    activity::without_gil, activity::elsewhere, activity::waiting_core,
-    activity::waiting_gil, activity::blocked,     activity::unknown};
+    activity::with_gil,     activity::without_gil, activity::unclear, activity::elsewhere,
+    activity::waiting_core, activity::waiting_gil, activity::blocked, activity::unknown};
 
 activity activity_of(const model::worker_record&, const model::span&);
 

@@ -14,6 +14,8 @@ std::string_view glyph_for(activity what) {
         return "█";
     case activity::without_gil:
         return "▓";
+    case activity::unclear:
+        return "▞";
     case activity::elsewhere:
         return "▚";
     case activity::waiting_core:
@@ -62,9 +64,9 @@ glyph glyph_of(const coverage& shares, std::size_t column) {
     for (const activity what : all_activities)
         if (shares.share(column, static_cast<std::size_t>(what)) >= most * sum)
             return {glyph_for(what), what};
-    const double running = shares.share(column, static_cast<std::size_t>(activity::with_gil)) +
-                           shares.share(column, static_cast<std::size_t>(activity::without_gil)) +
-                           shares.share(column, static_cast<std::size_t>(activity::elsewhere));
+    double running = 0;
+    for (const activity what : {activity::with_gil, activity::without_gil, activity::unclear, activity::elsewhere})
+        running += shares.share(column, static_cast<std::size_t>(what));
     return {heights[static_cast<std::size_t>(running / sum * 6.99)], {}};
 }
 

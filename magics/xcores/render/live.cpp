@@ -28,8 +28,8 @@ constexpr std::size_t most_name_width = 25;
 constexpr std::size_t phase_width = 24;
 
 /// Colours that can be read on white and on black.
-constexpr std::array<std::string_view, activities> inks{"#1F83C4", "#3FA3DB", "#12936E", "#B8608F",
-                                                        "#C98500", "#8A929C", "#8A929C"};
+constexpr std::array<std::string_view, activities> inks{"#1F83C4", "#3FA3DB", "#1F83C4", "#12936E",
+                                                        "#B8608F", "#C98500", "#8A929C", "#8A929C"};
 
 struct lane {
     std::string name;

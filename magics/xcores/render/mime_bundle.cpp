@@ -42,14 +42,25 @@ std::uint32_t word_at(std::string_view encoded, std::size_t index) {
 }
 
 constexpr std::size_t largest_output = 195'000;
-constexpr std::size_t largest_picture = 120'000;
+constexpr std::size_t largest_picture = 150'000;
+constexpr std::size_t least_for_figures = 15'000;
 
-/// In base64, twice as many pixels as units; fewer for a picture so busy that it would not be small.
-std::string encoded_picture(const std::string& svg) {
+/// In base64, within this size. A run so busy that it would not be small gets wider columns, and its letters stay
+/// sharp; only where that is not enough, as with hundreds of workers, the picture has fewer pixels.
+template <class Draw>
+std::string encoded_picture(Draw svg_within, std::size_t most = largest_picture) {
+    struct attempt {
+        std::size_t largest_svg;
+        double scale;
+    };
+    constexpr std::size_t surely_small = 60'000;
     std::string encoded;
-    for (const double pixels_per_unit : {2.0, 1.5, 1.0}) {
-        encoded = base64(png(svg, pixels_per_unit));
-        if (encoded.size() <= largest_picture)
+    for (const auto [largest_svg, scale] :
+         {attempt{200'000, 2}, attempt{90'000, 2}, attempt{45'000, 2}, attempt{45'000, 1.5}, attempt{45'000, 1}}) {
+        const std::string svg = svg_within(style{.largest = largest_svg});
+        const bool is_busy = !encoded.empty() || svg.size() > surely_small;
+        encoded = base64(png(svg, {.scale = scale, .packing = is_busy ? packing::tight : packing::fast}));
+        if (encoded.size() <= most)
             break;
     }
     return encoded;
@@ -99,8 +110,12 @@ nlohmann::json table_bundle(const model::report& from) {
 }
 
 nlohmann::json picture_bundle(const model::report& from) {
-    nlohmann::json bundle{{"image/png", encoded_picture(svg_timeline(from))}, {"text/plain", text_timeline(from)}};
-    const std::size_t used = size_in_notebook(bundle) + size_in_notebook(table_bundle(from));
+    nlohmann::json bundle{{"text/plain", text_timeline(from)}};
+    const std::size_t words = size_in_notebook(bundle) + size_in_notebook(table_bundle(from)) + least_for_figures;
+    const std::size_t room = largest_output - std::min(words, largest_output);
+    bundle["image/png"] = encoded_picture([&](const style& wanted) { return svg_timeline(from, wanted); },
+                                          std::min(room, largest_picture));
+    const std::size_t used = bundle["image/png"].get_ref<const std::string&>().size() + words - least_for_figures;
     nlohmann::json figures = figures_within(largest_output - std::min(used, largest_output), from);
     if (!figures.is_null())
         bundle["application/vnd.xcores.run+json"] = std::move(figures);
@@ -112,7 +127,7 @@ nlohmann::json table_bundle(const model::comparison& from) {
 }
 
 nlohmann::json picture_bundle(const model::comparison& from) {
-    return {{"image/png", encoded_picture(svg_chart(from))},
+    return {{"image/png", encoded_picture([&](const style& wanted) { return svg_chart(from, wanted); })},
             {"text/plain", model::recommendation_for(from).sentence + "\n"},
             {"application/vnd.xcores.comparison+json", model::to_json(from)}};
 }
@@ -122,7 +137,7 @@ nlohmann::json table_bundle(const named_run& first, const named_run& second) {
 }
 
 nlohmann::json picture_bundle(const named_run& first, const named_run& second) {
-    return {{"image/png", encoded_picture(svg_pair(first, second))},
+    return {{"image/png", encoded_picture([&](const style& wanted) { return svg_pair(first, second, wanted); })},
             {"text/plain", text_timeline(first.run) + "\n" + text_timeline(second.run)}};
 }
 

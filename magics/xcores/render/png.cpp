@@ -2,17 +2,21 @@
 #include <xcores/render/png.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <exception>
 #include <functional>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include <sys/mman.h>
 
 #include <cairo.h>
 #include <librsvg/rsvg.h>
@@ -21,6 +25,8 @@
 namespace xcores::render {
 
 namespace {
+
+constexpr double largest_side = 32'767; // cairo's own limit
 
 template <auto Free>
 struct releaser {
@@ -44,7 +50,43 @@ void check(cairo_status_t status) {
         throw std::runtime_error(std::string("cairo: ") + cairo_status_to_string(status));
 }
 
-surface_ptr rasterised(const std::string& svg, double scale) {
+/// Where a picture is drawn: zeroed, and in large pages where the system has them. Ten megabytes in small ones are
+/// thousands of page faults.
+class drawing_memory {
+public:
+    explicit drawing_memory(std::size_t bytes) : mapped_(bytes + large_page) {
+        void* memory = ::mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED)
+            throw std::bad_alloc();
+        start_ = data_ = static_cast<unsigned char*>(memory);
+        data_ += (large_page - reinterpret_cast<std::uintptr_t>(start_) % large_page) % large_page;
+        ::madvise(data_, bytes, MADV_HUGEPAGE); // where there are none, small ones do
+    }
+    drawing_memory(drawing_memory&& other) noexcept
+        : mapped_(other.mapped_), start_(std::exchange(other.start_, nullptr)), data_(other.data_) {}
+    ~drawing_memory() {
+        if (start_)
+            ::munmap(start_, mapped_);
+    }
+    drawing_memory(const drawing_memory&) = delete;
+    drawing_memory& operator=(const drawing_memory&) = delete;
+    drawing_memory& operator=(drawing_memory&&) = delete;
+
+    unsigned char* data() const { return data_; }
+
+private:
+    static constexpr std::size_t large_page = std::size_t{2} << 20U;
+    std::size_t mapped_;
+    unsigned char* start_ = nullptr;
+    unsigned char* data_ = nullptr;
+};
+
+struct drawing {
+    drawing_memory memory;
+    surface_ptr surface;
+};
+
+drawing rasterised(const std::string& svg, double scale) {
     GError* error = nullptr;
     const handle_ptr handle(rsvg_handle_new_from_data(reinterpret_cast<const guint8*>(svg.data()), svg.size(), &error));
     if (!handle)
@@ -55,8 +97,12 @@ surface_ptr rasterised(const std::string& svg, double scale) {
         throw std::runtime_error("librsvg: the picture has no size");
     width = std::ceil(width * scale);
     height = std::ceil(height * scale);
-    surface_ptr surface(
-        cairo_image_surface_create(CAIRO_FORMAT_ARGB32, static_cast<int>(width), static_cast<int>(height)));
+    if (std::max(width, height) > largest_side)
+        throw std::runtime_error("cairo: the picture is too large");
+    const int stride = cairo_format_stride_for_width(CAIRO_FORMAT_ARGB32, static_cast<int>(width));
+    drawing_memory memory(static_cast<std::size_t>(stride) * static_cast<std::size_t>(height));
+    surface_ptr surface(cairo_image_surface_create_for_data(memory.data(), CAIRO_FORMAT_ARGB32, static_cast<int>(width),
+                                                            static_cast<int>(height), stride));
     check(cairo_surface_status(surface.get()));
     const context_ptr context(cairo_create(surface.get()));
     const RsvgRectangle viewport{0, 0, width, height};
@@ -64,7 +110,7 @@ surface_ptr rasterised(const std::string& svg, double scale) {
         refuse(error);
     check(cairo_status(context.get()));
     cairo_surface_flush(surface.get());
-    return surface;
+    return {std::move(memory), std::move(surface)};
 }
 
 using colour = std::uint32_t; // as in cairo: native-endian, opacity uppermost, the others multiplied by it
@@ -123,8 +169,7 @@ private:
 };
 
 /// At most 256 colours that stand for all. A palette makes the file half as large in half the time; the commonest
-/// colours are kept as they are, and only the rarer of the shades at the edges of letters are replaced by what is
-/// nearest.
+/// colours are kept as they are, and of the shades at the edges of letters those that nobody tells apart are one.
 class palette {
 public:
     static constexpr std::size_t most = 256;
@@ -137,11 +182,11 @@ public:
             ranked.emplace_back(is_opaque(seen) ? pixels : pixels * edge_weight, seen, ranked.size());
         std::ranges::sort(ranked, std::greater{});
         for (const auto& [importance, seen, number] : ranked) {
-            if (colours_.size() < most)
+            const auto [nearest, away] = nearest_to(seen);
+            const bool is_new = colours_.size() < common || (away > hardly_seen && colours_.size() < most);
+            indices_[number] = static_cast<png_byte>(is_new ? colours_.size() : nearest);
+            if (is_new)
                 colours_.push_back(seen);
-            const auto nearest = std::ranges::min_element(
-                colours_, {}, [seen = seen](colour candidate) { return distance(seen, candidate); });
-            indices_[number] = static_cast<png_byte>(nearest - colours_.begin());
         }
     }
 
@@ -150,6 +195,17 @@ public:
     const std::vector<colour>& colours() const { return colours_; }
 
 private:
+    static constexpr std::size_t common = 64;       ///< of these each is kept: two plain areas side by side stay two
+    static constexpr int hardly_seen = 3 * 12 * 12; // twelve steps of 255 in red, green and blue
+
+    std::pair<std::size_t, int> nearest_to(colour seen) const { // in two steps, of which compilers make vector code
+        std::array<int, most> distances;
+        const auto end =
+            std::ranges::transform(colours_, distances.begin(), [seen](colour one) { return distance(seen, one); }).out;
+        const auto nearest = std::min_element(distances.begin(), end);
+        return {static_cast<std::size_t>(nearest - distances.begin()), colours_.empty() ? 0 : *nearest};
+    }
+
     std::vector<png_byte> indices_;
     std::vector<colour> colours_;
 };
@@ -183,18 +239,17 @@ std::vector<png_byte> colour_map(const std::vector<colour>& colours) {
     return bytes;
 }
 
-std::string encoded(cairo_surface_t* surface) {
+/// The surface's bytes are used up.
+std::string encoded(cairo_surface_t* surface, packing how) {
     census counted;
     std::vector<std::pair<std::uint32_t, std::uint32_t>> runs;
     for_each_run(surface, [&](colour value, std::size_t pixels) {
         runs.emplace_back(counted.count(value, pixels), static_cast<std::uint32_t>(pixels));
     });
     const palette table(counted);
-    std::vector<png_byte> indices;
-    indices.reserve(static_cast<std::size_t>(cairo_image_surface_get_width(surface)) *
-                    static_cast<std::size_t>(cairo_image_surface_get_height(surface)));
-    for (const auto& [number, pixels] : runs)
-        indices.insert(indices.end(), pixels, table.index_of(number));
+    const auto indices = cairo_image_surface_get_data(surface); // the colours are no longer needed
+    for (auto end = indices; const auto& [number, pixels] : runs)
+        end = std::fill_n(end, pixels, table.index_of(number));
     const std::vector<png_byte> map = colour_map(table.colours());
 
     png_image image{};
@@ -203,19 +258,19 @@ std::string encoded(cairo_surface_t* surface) {
     image.height = static_cast<png_uint_32>(cairo_image_surface_get_height(surface));
     image.format = PNG_FORMAT_RGBA_COLORMAP;
     image.colormap_entries = static_cast<png_uint_32>(table.colours().size());
-    image.flags = PNG_IMAGE_FLAG_FAST; // plain areas compress well without any search for the best filter
+    image.flags = how == packing::fast ? PNG_IMAGE_FLAG_FAST : 0;
     png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
     const auto buffer = std::make_unique_for_overwrite<char[]>(size);
-    if (png_image_write_to_memory(&image, buffer.get(), &size, 0, indices.data(), 0, map.data()) == 0)
+    if (png_image_write_to_memory(&image, buffer.get(), &size, 0, indices, 0, map.data()) == 0)
         throw std::runtime_error(std::string("libpng: ") + image.message);
     return {buffer.get(), size};
 }
 
 } // namespace
 
-std::string png(const std::string& svg, double scale) {
-    const surface_ptr surface = rasterised(svg, scale);
-    return encoded(surface.get());
+std::string png(const std::string& svg, const raster& how) {
+    const drawing picture = rasterised(svg, how.scale);
+    return encoded(picture.surface.get(), how.packing);
 }
 
 void warm_fonts() noexcept {

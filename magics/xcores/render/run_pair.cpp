@@ -30,16 +30,10 @@ std::optional<double> in_nanoseconds(const std::optional<nanoseconds>& time) {
 }
 
 std::optional<double> gil_wait(const model::report& run) {
-    nanoseconds waited{};
-    nanoseconds known{};
-    for (const model::worker_record& worker : run.workers) {
-        const model::state_times times = model::times_of(worker);
-        waited += times.waiting_gil;
-        known += times.sampled - times.unknown;
-    }
-    if (known <= nanoseconds{0})
-        return std::nullopt;
-    return static_cast<double>(waited.count()) / static_cast<double>(known.count());
+    model::state_times sum;
+    for (const model::worker_record& worker : run.workers)
+        sum += model::times_of(worker);
+    return model::gil_wait_share(sum);
 }
 
 std::optional<double> memory(const model::report& run) {
@@ -181,7 +175,7 @@ std::string text_pair(const named_run& first, const named_run& second, int colum
 }
 
 std::string svg_pair(const named_run& first, const named_run& second, const style& wanted) {
-    return drawn_within_limit([&](std::size_t columns) { return drawn(first, second, wanted, columns); });
+    return drawn_within(wanted.largest, [&](std::size_t columns) { return drawn(first, second, wanted, columns); });
 }
 
 } // namespace xcores::render

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/render/svg_canvas.hpp>
 
+#include <array>
+#include <charconv>
+#include <cmath>
 #include <cstdint>
 
-#include <xcores/model/format.hpp>
 #include <xcores/render/escape.hpp>
 
 namespace xcores::render {
@@ -12,8 +14,8 @@ namespace {
 
 // Okabe and Ito's palette, told apart by people with any of the common forms of colour blindness. The patterns are in
 // `definitions`; lightness, height and pattern each tell the states apart without any colour.
-constexpr std::array<std::string_view, activities> fills{"#0072B2", "url(#free)", "#009E73",      "url(#queue)",
-                                                         "#E69F00", "#8A929C",    "url(#unknown)"};
+constexpr std::array<std::string_view, activities> fills{"#0072B2",     "url(#free)", "url(#unclear)", "#009E73",
+                                                         "url(#queue)", "#E69F00",    "#8A929C",       "url(#unknown)"};
 
 constexpr theme light{
     .card = "#FDFDFB",
@@ -53,6 +55,7 @@ std::string definitions(const theme& colours) {
     const std::string turned = " patternTransform=\"rotate(45)\"";
     return "<defs>\n" +
            pattern("free", 6, tile(6, "#56B4E9") + "<rect width=\"1.6\" height=\"6\" fill=\"#E9F6FF\"/>", turned) +
+           pattern("unclear", 5, tile(5, "#0072B2") + "<circle cx=\"2.5\" cy=\"2.5\" r=\"1\" fill=\"#E9F6FF\"/>") +
            pattern("queue", 4, tile(4, "#CC79A7") + "<circle cx=\"2\" cy=\"2\" r=\"0.9\" fill=\"#7A2E58\"/>") +
            pattern("unknown", 5,
                    "<circle cx=\"2.5\" cy=\"2.5\" r=\"1\" fill=\"" + std::string(colours.faint_ink) + "\"/>") +
@@ -82,13 +85,24 @@ const theme& theme_of(const style& wanted) {
 }
 
 std::string number(double value) {
-    std::string text = model::fixed(value, 2);
-    text.erase(text.find_last_not_of('0') + 1);
-    if (text.ends_with('.'))
-        text.pop_back();
-    if (text.starts_with("0."))
-        text.erase(0, 1);
-    return text == "-0" ? "0" : text;
+    const auto hundredths = std::llround(value * 100);
+    const auto size = std::abs(hundredths);
+    std::array<char, 24> buffer{};
+    char* end = buffer.data();
+    const auto digit = [&end](long long one) { *end++ = static_cast<char>('0' + one); };
+    if (hundredths < 0)
+        *end++ = '-';
+    if (size >= 100)
+        end = std::to_chars(end, buffer.data() + buffer.size(), size / 100).ptr;
+    if (size % 100 != 0) {
+        *end++ = '.';
+        digit(size % 100 / 10);
+    }
+    if (size % 10 != 0)
+        digit(size % 10);
+    if (size == 0)
+        digit(0);
+    return {buffer.data(), end};
 }
 
 double width_of_text(std::string_view text, double size, bool bold) {

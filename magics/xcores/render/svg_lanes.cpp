@@ -48,6 +48,7 @@ std::string_view prefix_of(const model::report& from) {
 struct who_lane {
     std::string name;
     std::vector<stretch> who;
+    std::vector<model::interval> unknown;
     std::optional<double> share;
 };
 
@@ -57,9 +58,15 @@ double draw_who(canvas& on, const std::vector<who_lane>& lanes, std::string_view
     const auto& shades = on.colours().workers;
     const auto top = [&](std::size_t lane) { return y + static_cast<double>(lane) * sizes.pitch; };
     draw_grounds(on, scale, y, lanes.size(), sizes);
-    stack bars(layers_of(shades));
-    for (std::size_t i = 0; i < lanes.size(); ++i)
-        bars.add(in_turn(lanes[i].who, shades.size()), scale, top(i) + sizes.bar, sizes.bar);
+    std::vector<layer> layers = layers_of(shades);
+    layers.push_back({1, on.colours().fills[static_cast<std::size_t>(activity::unknown)]});
+    stack bars(layers);
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+        std::vector<stretch> stretches = in_turn(lanes[i].who, shades.size());
+        for (const model::interval& one : lanes[i].unknown)
+            stretches.push_back({one.start, one.end, shades.size()});
+        bars.add(stretches, scale, top(i) + sizes.bar, sizes.bar);
+    }
     bars.paint(on);
     for (std::size_t i = 0; i < lanes.size(); ++i) {
         if (sizes.bar > 11)
@@ -84,8 +91,9 @@ double draw_gils(canvas& on, const model::report& from, const time_scale& scale,
         if (alone || ++drawn > most_gil_ribbons)
             continue;
         draw_heading(on, y + 12, ribbon_heading(gil), "held");
-        y = draw_who(on, {{"GIL", holds_of(from, gil), model::held_share(from, gil)}}, prefix_of(from), scale, y + 21,
-                     ribbon_sizes);
+        y = draw_who(on,
+                     {{"GIL", holds_of(from, gil), model::unclear_holding(from, gil), model::held_share(from, gil)}},
+                     prefix_of(from), scale, y + 21, ribbon_sizes);
     }
     return y;
 }
@@ -99,7 +107,7 @@ double draw_cores(canvas& on, const model::report& from, const time_scale& scale
         std::vector<stretch> visits = visits_to(from, core);
         const std::optional<double> share = busy_share(from, visits);
         if (lanes.size() < most_core_lanes && (cores.size() <= most_idle_core_lanes || !visits.empty()))
-            lanes.push_back({"core " + std::to_string(core), std::move(visits), share});
+            lanes.push_back({"core " + std::to_string(core), std::move(visits), {}, share});
     }
     draw_heading(on, y + 12, "Which " + std::string(lane_noun(from)) + " each core ran", "busy");
     y += 21;

@@ -12,8 +12,6 @@ namespace {
 using model::nanoseconds;
 using namespace std::chrono_literals;
 
-constexpr std::size_t largest = 200'000;
-
 /// Divisors of the plot's width, so that columns end on pixels.
 constexpr std::array<std::size_t, 11> column_numbers{1408, 704, 352, 256, 176, 128, 88, 64, 44, 32, 22};
 
@@ -36,9 +34,43 @@ std::string outline(std::span<const double> heights, const time_scale& scale, do
     return data;
 }
 
+struct number_place {
+    double middle;
+    double length;
+    std::string words;
+    double size;
+    std::size_t category;
+};
+
+std::vector<number_place> places_in(std::span<const stretch> stretches, const time_scale& scale, const numbering& how) {
+    constexpr double smallest = 8;
+    constexpr double nearly_all = 0.9; // else the column is stacked, and there is nothing to write on
+    std::vector<number_place> places;
+    for (std::size_t i = 0; i < stretches.size();) {
+        const std::size_t category = stretches[i].category;
+        const double left = scale.x(stretches[i].start);
+        double right = scale.x(stretches[i].end);
+        double covered = right - left;
+        for (++i; i < stretches.size() && stretches[i].category == category; ++i) {
+            if (scale.x(stretches[i].start) - right >= how.gap)
+                break;
+            right = scale.x(stretches[i].end);
+            covered += right - scale.x(stretches[i].start);
+        }
+        const std::string digits = std::to_string(category);
+        const std::string words = std::string(how.prefix) + digits;
+        const double room = right - left - 3;
+        const bool all = room >= width_of_text(words, how.size) + 8;
+        const double size = all ? how.size : std::min(how.size, how.size * room / width_of_text(digits, how.size));
+        if (size >= smallest && covered >= nearly_all * (right - left) && (all || !how.always_prefix))
+            places.push_back({(left + right) / 2, right - left, all ? words : digits, size, category});
+    }
+    return places;
+}
+
 } // namespace
 
-std::string drawn_within_limit(const std::function<std::string(std::size_t)>& drawn) {
+std::string drawn_within(std::size_t largest, const std::function<std::string(std::size_t)>& drawn) {
     std::string picture;
     for (const std::size_t columns : column_numbers) {
         picture = drawn(columns);
@@ -85,8 +117,8 @@ void stack::add(const std::vector<stretch>& stretches, const time_scale& scale, 
     for (std::size_t k = 0; k < layers_.size(); ++k) {
         for (std::size_t i = 0; i < shares.columns(); ++i) {
             const double share = shares.share(i, k);
-            // A short event is never lost; rounding to quarters keeps equal neighbours equal.
-            const double slice = std::max(least, std::round(share * layers_[k].weight * height * 4) / 4);
+            // A short event is never lost; rounding to the pixels of the PNG keeps equal neighbours equal.
+            const double slice = std::max(least, std::round(share * layers_[k].weight * height * 2) / 2);
             heights[i] = share > 1e-6 ? tops[i] = std::min(height, tops[i] + slice) : 0;
         }
         data_[k] += outline(heights, scale, ground);
@@ -113,28 +145,13 @@ std::vector<stretch> in_turn(std::vector<stretch> stretches, std::size_t number)
 
 void draw_numbers(canvas& on, std::span<const stretch> stretches, const time_scale& scale, double middle,
                   const numbering& how) {
-    constexpr double smallest = 8;
-    constexpr double nearly_all = 0.9; // else the column is stacked, and there is nothing to write on
-    for (std::size_t i = 0; i < stretches.size();) {
-        const std::size_t category = stretches[i].category;
-        const double left = scale.x(stretches[i].start);
-        double right = scale.x(stretches[i].end);
-        double covered = right - left;
-        for (++i; i < stretches.size() && stretches[i].category == category; ++i) {
-            if (scale.x(stretches[i].start) - right >= how.gap)
-                break;
-            right = scale.x(stretches[i].end);
-            covered += right - scale.x(stretches[i].start);
-        }
-        const std::string digits = std::to_string(category);
-        const std::string words = std::string(how.prefix) + digits;
-        const double room = right - left - 3;
-        const bool all = room >= width_of_text(words, how.size) + 8;
-        const double size = all ? how.size : std::min(how.size, how.size * room / width_of_text(digits, how.size));
-        if (size >= smallest && covered >= nearly_all * (right - left))
-            on.text((left + right) / 2, middle + size * 0.36, all ? words : digits,
-                    {.size = size, .fill = how.inks[category % how.inks.size()].ink, .at = anchor::middle});
-    }
+    std::vector<number_place> places = places_in(stretches, scale, how);
+    std::ranges::stable_sort(places, std::greater{}, &number_place::length);
+    places.resize(std::min(places.size(), how.most));
+    std::ranges::sort(places, {}, &number_place::middle);
+    for (const number_place& one : places)
+        on.text(one.middle, middle + one.size * 0.36, one.words,
+                {.size = one.size, .fill = how.inks[one.category % how.inks.size()].ink, .at = anchor::middle});
 }
 
 void draw_grounds(canvas& on, const time_scale& scale, double y, std::size_t lanes, const lane_sizes& sizes) {

@@ -18,8 +18,9 @@ inline constexpr double margin = 20;
 inline constexpr double plot_left = 112;
 inline constexpr double plot_right = 816;
 
-/// What `drawn` makes of the largest number of columns that keeps the picture at 200 KB; of the smallest if none does.
-std::string drawn_within_limit(const std::function<std::string(std::size_t columns)>& drawn);
+/// What `drawn` makes of the largest number of columns that keeps the picture at `largest` bytes; of the smallest if
+/// none does.
+std::string drawn_within(std::size_t largest, const std::function<std::string(std::size_t columns)>& drawn);
 
 /// Where a moment is on paper, and how many columns there are into which samples are gathered.
 struct time_scale {
@@ -71,11 +72,13 @@ private:
 std::vector<layer> layers_of(std::span<const identity>);
 std::vector<stretch> in_turn(std::vector<stretch>, std::size_t number);
 
-/// The category written into every stretch that has room for it, across interruptions shorter than `gap` units.
+/// The category written into the stretches that have room for it, across interruptions shorter than `gap` units.
 struct numbering {
     std::string_view prefix; ///< written as well where there is room
+    bool always_prefix = false;
     double size = 12;
     double gap = 1.5;
+    std::size_t most = 40; ///< only into the longest: more is a flicker that nobody reads, and letters are dear to draw
     std::span<const identity> inks;
 };
 void draw_numbers(canvas&, std::span<const stretch>, const time_scale&, double middle, const numbering&);

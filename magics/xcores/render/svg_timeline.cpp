@@ -99,11 +99,13 @@ std::string sampling_of(const model::report& from) {
                model::round_duration(sampling.period) + ".";
     const double cost = static_cast<double>(sampling.cost.count()) /
                         static_cast<double>(std::max(from.elapsed, nanoseconds{1}).count());
-    std::string text =
-        "Sampled " + model::count(sampling.ticks) + (sampling.ticks == 1 ? " time" : " times") + ", every " +
-        model::round_duration(sampling.period) +
-        (sampling.widest_period ? ", at times every " + model::round_duration(*sampling.widest_period) : "") +
-        ", at a cost of " + model::fixed(cost * 100, 1) + " % of a core";
+    std::string text = "Sampled " + model::count(sampling.ticks) + (sampling.ticks == 1 ? " time" : " times");
+    if (sampling.widest_period) // the mean says more than the widest
+        text += ", about every " + model::round_duration(from.elapsed / sampling.ticks) + " (every " +
+                model::round_duration(sampling.period) + " would cost too much here)";
+    else
+        text += ", every " + model::round_duration(sampling.period);
+    text += ", at a cost of " + model::fixed(cost * 100, 1) + " % of a core";
     if (sampling.missed > 0)
         text += "; " + model::count(sampling.missed) + " missed";
     if (from.downsampled_from)
@@ -180,7 +182,7 @@ double draw_legend(canvas& on, const model::report& from, const time_scale& scal
 }
 
 std::string svg_timeline(const model::report& from, const style& wanted) {
-    return drawn_within_limit([&](std::size_t columns) { return drawn(from, wanted, columns); });
+    return drawn_within(wanted.largest, [&](std::size_t columns) { return drawn(from, wanted, columns); });
 }
 
 } // namespace xcores::render

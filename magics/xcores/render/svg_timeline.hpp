@@ -11,11 +11,12 @@
 namespace xcores::render {
 
 struct style {
-    bool dark = false; ///< a dark card instead of the near-white one
+    bool dark = false;             ///< a dark card instead of the near-white one
+    std::size_t largest = 200'000; ///< bytes; a busy run gets wider columns to stay within them
 };
 
-/// An SVG document of 900 units' width, at most 200 KB long whatever the run. Pure: the same report gives the same
-/// bytes.
+/// An SVG document of 900 units' width, at most as long as the style says whatever the run. Pure: the same report gives
+/// the same bytes.
 std::string svg_timeline(const model::report&, const style& = {});
 
 } // namespace xcores::render

@@ -129,7 +129,11 @@ void draw_words(canvas& on, const model::report& from, std::size_t position, con
     const model::worker_record& worker = from.workers[position];
     if (sizes.strip > 0)
         draw_numbers(on, cores_under(worker), scale, y + sizes.bar + 2 + (sizes.strip - 2) / 2,
-                     {.prefix = "core ", .size = sizes.strip - 2.5, .inks = on.colours().cores});
+                     {.prefix = "core ",
+                      .always_prefix = true,
+                      .size = sizes.strip - 2.5,
+                      .most = 6,
+                      .inks = on.colours().cores});
     draw_event(on, worker, scale, y, sizes.bar);
     if (sizes.labels(position)) {
         draw_name(on, worker, position, scale, y, sizes);
@@ -150,6 +154,7 @@ double weight_of(activity what) {
     switch (what) {
     case activity::with_gil:
     case activity::without_gil:
+    case activity::unclear:
     case activity::elsewhere:
     case activity::unknown:
         return 1;

@@ -36,10 +36,8 @@ std::string transfer_of(const model::worker_record& worker) {
 }
 
 std::string gil_wait_of(const model::worker_record& worker) {
-    const model::state_times times = model::times_of(worker);
-    if (times.sampled <= nanoseconds{0} || times.unknown == times.sampled || worker.lane == model::lane_kind::process)
-        return std::string(model::unknown_text);
-    return model::percent(static_cast<double>(times.waiting_gil.count()) / static_cast<double>(times.sampled.count()));
+    const bool is_process = worker.lane == model::lane_kind::process;
+    return model::percent(is_process ? std::nullopt : model::gil_wait_share(model::times_of(worker)));
 }
 
 std::string startup_of(const model::worker_record& worker) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <cstdint>
+
 #include <xcores/model/report.hpp>
 
 namespace xcores::run {
@@ -22,6 +24,9 @@ public:
         model::gil_state gil = model::gil_state::unknown;
     };
     virtual reading read() noexcept = 0;
+
+    /// A number that is the same for threads of the same GIL; 0: unknown.
+    virtual std::uintptr_t gil() const noexcept { return 0; }
 
     /// Dearer, so asked only about a thread that does not hold its GIL or made no progress. `waiting_core` means
     /// "runnable": whether it really waits for a core is for the caller, who knows the progress it made.

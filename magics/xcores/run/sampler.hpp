@@ -8,46 +8,11 @@
 #include <vector>
 
 #include <xcores/model/report.hpp>
+#include <xcores/run/judge.hpp>
 #include <xcores/run/probe.hpp>
 #include <xcores/run/sample_log.hpp>
 
 namespace xcores::run {
-
-/// What one look tells of the time since the last one. Pure, so that it can be tested by itself.
-///
-/// A look sees a moment: what the thread is doing, who holds the GIL. The CPU clock tells how long it ran since the
-/// last one. Where it began or ceased to run in between, the time is cut in two accordingly, so that what is shown as
-/// running adds up to the CPU clock.
-class judge {
-public:
-    struct piece {
-        nanoseconds length{};
-        model::thread_state state = model::thread_state::unknown;
-        model::gil_state gil = model::gil_state::unknown;
-        int core = -1;
-        bool operator==(const piece&) const = default;
-    };
-    struct verdict {
-        piece first; ///< may have no length
-        piece second;
-    };
-    /// `now`: what was just read from the probe. `elapsed`: since the last call. The first call only takes bearings.
-    /// `late`: nobody looked for so long that of the time in between only the sum on a core is known, neither when that
-    /// was nor who held the GIL; unless it ran almost all the time and holds it now.
-    verdict operator()(probe&, const probe::reading& now, nanoseconds elapsed, bool late = false) noexcept;
-
-    /// When the run is over: what the thread does now has nothing to do with it, but as long as it was running, it ran
-    /// on as it did.
-    verdict last_words(const probe::reading& now, nanoseconds elapsed, bool late = false) const noexcept;
-
-private:
-    static piece see(probe&, const probe::reading&, nanoseconds progress) noexcept;
-    static verdict unseen(nanoseconds ran, nanoseconds elapsed, model::thread_state otherwise) noexcept;
-
-    nanoseconds cpu_{-1};
-    nanoseconds owed_{}; ///< CPU time seen and not yet shown, where there was less of it than a tick or more
-    piece before_;       ///< what the last look saw; "running" means runnable
-};
 
 /// How often to look: as was asked, or as many times more rarely as keeps the cost within one part in `share` of a
 /// core. Pure.
@@ -94,7 +59,6 @@ private:
         probe* what;
         sample_log* log;
         judge judgement;
-        nanoseconds last;
     };
     void loop() noexcept;
     bool has_nothing_to_do() const noexcept { return entries_.empty() && !before_each_look_; }
@@ -107,8 +71,8 @@ private:
     static moment read(probe&) noexcept;
     static bool is_late(nanoseconds elapsed, nanoseconds step) noexcept { return elapsed > 3 * step; }
     void look(nanoseconds time, nanoseconds step) noexcept;
-    static void look_at(entry&, nanoseconds time, nanoseconds step) noexcept;
-    static void write(entry&, const judge::verdict&) noexcept;
+    static void look_at(entry&, turn&, nanoseconds time, nanoseconds step) noexcept;
+    static void write(sample_log&, const turn&) noexcept;
 
     struct checkpoint {
         nanoseconds time{};
@@ -123,6 +87,7 @@ private:
     std::condition_variable changed_;
     bool stopping_ = false;
     std::vector<entry> entries_;
+    std::vector<turn> turns_; ///< of each entry: what is known of it up to `end`
     model::sampling_record record_;
     std::thread thread_;
 };

@@ -16,8 +16,8 @@ using Catch::Approx;
 using enum model::worker_kind;
 
 model::nanoseconds sum_of(const model::state_times& times) {
-    return times.running_with_gil + times.running_without_gil + times.waiting_gil + times.waiting_core + times.blocked +
-           times.unknown;
+    return times.running_with_gil + times.running_without_gil + times.running_unclear + times.waiting_gil +
+           times.waiting_core + times.blocked + times.unknown;
 }
 
 } // namespace
@@ -44,10 +44,17 @@ TEST_CASE("a GIL held while off the core counts as held and as waiting") {
     CHECK(model::times_of(worker).waiting_core == 3ms);
 }
 
-TEST_CASE("running with an unknown GIL is unknown") {
-    model::worker_record worker = test::worker().ran(0ms, 2ms).holding(2ms).record();
-    worker.spans[0].gil = model::gil_state::unknown;
-    CHECK(model::times_of(worker).unknown == 2ms);
+TEST_CASE("running with an unknown GIL is running, neither with it nor without") {
+    const auto times = model::times_of(test::worker().ran(0ms, 6ms).elsewhere(2ms).waiting_for_gil(4ms).record());
+    CHECK(times.running_unclear == 2ms);
+    CHECK(times.unknown == 0ms);
+    CHECK(model::gil_wait_share(times).value() == Approx(4.0 / 6));
+}
+
+TEST_CASE("where nothing is known of GILs, it is unknown how long one was waited for") {
+    CHECK_FALSE(
+        model::gil_wait_share(model::times_of(test::worker().ran(0ms, 3ms).elsewhere(2ms).unknown(1ms).record())));
+    CHECK_FALSE(model::gil_wait_share({}));
 }
 
 TEST_CASE("without a run there are no times and no share") {
@@ -101,6 +108,21 @@ TEST_CASE("two holders of one GIL at once show as more than all of the time") {
                             .sharing_gil("main interpreter")
                             .report();
     CHECK(model::held_share(report, report.gils[0]).value() == Approx(2));
+}
+
+TEST_CASE("time in which it is not clear who held a GIL does not count as free") {
+    const auto first = test::worker().ran(0ms, 10ms).holding(2ms).waiting_for_gil(6ms).holding(2ms);
+    const auto second = test::worker().ran(0ms, 10ms).waiting_for_gil(1ms).elsewhere(4ms).waiting_for_gil(5ms);
+    const auto report = test::run_of(threads).worker(first).worker(second).sharing_gil("main interpreter").report();
+    CHECK(model::unclear_holding(report, report.gils[0]) == std::vector<model::interval>{{2ms, 5ms}});
+    CHECK(model::held_share(report, report.gils[0]).value() == Approx(4.0 / 7));
+}
+
+TEST_CASE("of a GIL of which next to nothing is known no share is told") {
+    const auto worker = test::worker().ran(0ms, 100ms).holding(5ms).elsewhere(95ms);
+    const auto report = test::run_of(threads).worker(worker).sharing_gil("main interpreter").report();
+    CHECK(model::unclear_holding(report, report.gils[0]) == std::vector<model::interval>{{5ms, 100ms}});
+    CHECK_FALSE(model::held_share(report, report.gils[0]));
 }
 
 TEST_CASE("who held a GIL that nobody sampled is unknown") {

@@ -131,6 +131,94 @@ TEST_CASE("who wakes only to ask for the GIL again goes on waiting for it") {
     CHECK(asked.first == piece{5ms + 20us, thread_state::running, gil_state::unknown, 0});
 }
 
+namespace {
+
+constexpr std::uintptr_t one_gil = 1;
+
+run::turn between_looks(run::judge::verdict seen, std::uintptr_t gil = one_gil) {
+    return {.gil = gil, .start = 0ms, .end = 10ms, .seen = seen};
+}
+
+constexpr piece held(nanoseconds length) {
+    return {length, thread_state::running, gil_state::held, 0};
+}
+constexpr piece ran(nanoseconds length) {
+    return {length, thread_state::running, gil_state::unknown, 0};
+}
+constexpr piece asked(nanoseconds length) {
+    return {length, thread_state::running, gil_state::not_held, 0};
+}
+constexpr piece waited(nanoseconds length) {
+    return {length, thread_state::waiting_gil, gil_state::not_held, 0};
+}
+run::judge::verdict in_between(nanoseconds length) {
+    return {.first = ran(length), .second = waited(10ms - length), .floats = true};
+}
+
+} // namespace
+
+TEST_CASE("who waited for the GIL before and after had it while it ran, where that fits between the known holders") {
+    std::vector turns{between_looks({held(2ms), waited(8ms)}), between_looks(in_between(3ms)),
+                      between_looks(in_between(3ms)), between_looks({waited(8ms), held(2ms)})};
+    run::place_turns(turns);
+    CHECK(turns[1].seen.first == waited(2ms));
+    CHECK(turns[1].seen.second == held(3ms));
+    CHECK(turns[1].seen.fourth == waited(5ms));
+    CHECK(turns[2].seen.first == waited(5ms));
+    CHECK(turns[2].seen.second == held(3ms));
+    CHECK(turns[2].seen.fourth == waited(2ms));
+    CHECK(turns[0].seen.first == held(2ms));
+    CHECK(turns[3].seen.second == held(2ms));
+}
+
+TEST_CASE("what runs longer than the GIL was free did not have it all the time, so nobody knows") {
+    std::vector turns{between_looks({{}, held(10ms)}), between_looks(in_between(3ms))};
+    run::place_turns(turns);
+    CHECK(turns[1].seen.first == ran(3ms));
+    CHECK(turns[1].seen.second == waited(7ms));
+}
+
+TEST_CASE("a GIL is shared out among its own threads only") {
+    std::vector turns{between_looks({{}, held(10ms)}, 2), between_looks(in_between(3ms)),
+                      between_looks(in_between(3ms), 0)};
+    run::place_turns(turns);
+    CHECK(turns[1].seen.second == held(3ms));
+    CHECK(turns[2].seen.first == ran(3ms));
+}
+
+TEST_CASE("what all together spend on asking for the GIL is not time with it, and no two hold it at once") {
+    std::vector turns{between_looks(in_between(5200us)), between_looks(in_between(5200us))};
+    run::place_turns(turns);
+    nanoseconds all_held{};
+    for (const auto& each : turns) {
+        const auto& seen = each.seen;
+        CHECK(seen.second.length + seen.third.length == 5200us);
+        CHECK(seen.third == asked(seen.third.length));
+        CHECK(seen.first.length + seen.second.length + seen.third.length + seen.fourth.length == 10ms);
+        all_held += seen.second.length;
+    }
+    CHECK(all_held == 10ms);
+    CHECK(turns[1].seen.first.length >= turns[0].seen.second.length - 200us);
+}
+
+TEST_CASE("who has the GIL at both looks and ran half the time gave it away, if another had a turn") {
+    const piece stood{5ms, thread_state::waiting_core, gil_state::held, 0};
+    std::vector alone{between_looks({stood, held(5ms)})};
+    run::place_turns(alone);
+    CHECK(alone[0].seen.first == stood);
+    std::vector turns{between_looks({stood, held(5ms)}), between_looks(in_between(4ms))};
+    run::place_turns(turns);
+    CHECK(turns[0].seen.first == held(2500us));
+    CHECK(turns[0].seen.second == waited(5ms));
+    CHECK(turns[0].seen.third == held(2500us));
+    CHECK(turns[1].seen.first == waited(2500us));
+    CHECK(turns[1].seen.second == held(4ms));
+    const piece stood_still{10ms, thread_state::waiting_core, gil_state::held, 0};
+    std::vector handed{between_looks({{}, stood_still}), between_looks({held(8ms), waited(2ms)})};
+    run::place_turns(handed);
+    CHECK(handed[0].seen.second == waited(10ms));
+}
+
 TEST_CASE("short runs between looks are gathered until they fill half a tick") {
     script one;
     one.tick(0us, gil_state::not_held, thread_state::blocked);

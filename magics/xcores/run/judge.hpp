@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include <xcores/model/report.hpp>
+#include <xcores/run/probe.hpp>
+
+/// What looks at threads tell of the time between the looks. Pure, so that it can be tested by itself.
+namespace xcores::run {
+
+/// What one look tells of the time since the last one.
+///
+/// A look sees a moment: what the thread is doing, who holds the GIL. The CPU clock tells how long it ran since the
+/// last one. Where it began or ceased to run in between, the time is cut in two accordingly, so that what is shown as
+/// running adds up to the CPU clock.
+class judge {
+public:
+    struct piece {
+        nanoseconds length{};
+        model::thread_state state = model::thread_state::unknown;
+        model::gil_state gil = model::gil_state::unknown;
+        int core = -1;
+        bool operator==(const piece&) const = default;
+    };
+    struct verdict {
+        piece first; ///< in order; each may have no length
+        piece second;
+        piece third{};
+        piece fourth{};
+        bool floats = false; ///< it waited for the GIL before and after; when it ran as `first` says is unknown
+    };
+    /// `now`: what was just read from the probe. `elapsed`: since the last call. The first call only takes bearings.
+    /// `late`: nobody looked for so long that of the time in between only the sum on a core is known, neither when that
+    /// was nor who held the GIL; unless it ran almost all the time and holds it now.
+    verdict operator()(probe&, const probe::reading& now, nanoseconds elapsed, bool late = false) noexcept;
+
+    /// When the run is over: what the thread does now has nothing to do with it, but as long as it was running, it ran
+    /// on as it did.
+    verdict last_words(const probe::reading& now, nanoseconds elapsed, bool late = false) const noexcept;
+
+private:
+    static piece see(probe&, const probe::reading&, nanoseconds progress) noexcept;
+    static verdict unseen(nanoseconds ran, nanoseconds elapsed, model::thread_state otherwise) noexcept;
+
+    nanoseconds cpu_{-1};
+    nanoseconds owed_{}; ///< CPU time seen and not yet shown, where there was less of it than a tick or more
+    piece before_;       ///< what the last look saw; "running" means runnable
+};
+
+/// A thread and its GIL between two looks.
+struct turn {
+    std::uintptr_t gil = 0; ///< the same number for threads of the same GIL; 0: unknown
+    nanoseconds start{};
+    nanoseconds end{};
+    judge::verdict seen;
+};
+
+/// What the threads of a GIL tell together. One that waited for it before and after, and ran in between, most likely
+/// had it then; and if all that ran so fits between those that were seen to hold it, that is how it was, for who waits
+/// leaves no GIL free. Their order among themselves is not known and is that of `all`. Where it does not fit, it stays
+/// unknown who held it.
+void place_turns(std::span<turn> all) noexcept;
+
+} // namespace xcores::run
