@@ -60,7 +60,7 @@ comparison_view new_comparison(const std::string& reading, int rounds,
     using enum model::work_reading;
     using enum model::worker_kind;
     comparison_view made;
-    made.value.reading = named(reading, std::array{divided, numbered, repeated});
+    made.value.reading = named(reading, std::array{divided, numbered, repeated, mapped});
     made.value.rounds = rounds;
     for (const auto& [kind, workers] : ways) {
         model::configuration one;

@@ -81,6 +81,36 @@ def test_what_is_compared_follows_from_the_names_the_cell_reads(cell, compared, 
     assert json.loads(compared(body, "subinterp -n 2 --repeat 1")._view.to_json())["reading"] == reading
 
 
+def test_a_mapped_cell_shares_its_items_out_and_is_compared_with_one_after_the_other(cell, compared) -> None:
+    cell("files = ['a', 'bb', 'ccc']")
+    comparison = compared("(index, len(name))", "-n 1,2 --map files --as name --repeat 2")
+    assert json.loads(comparison._view.to_json())["reading"] == "mapped"
+    assert set(results(comparison).values()) == {"same"}
+    assert all(row["time_s"] is not None for row in comparison.rows)
+    assert [(row["kind"], row["workers"]) for row in comparison.rows[:3]] == [("serial", 1), ("threads", 1), ("threads", 2)]
+
+
+def test_an_item_that_fails_is_told_of_every_way_it_failed_in(cell) -> None:
+    ran = cell("%%compare -n 2 --repeat 1 --map '[1, 0]'\n1 / item")
+    assert isinstance(ran.error, ZeroDivisionError)
+    assert ran.displays[-2]["data"]["text/plain"].count("division by zero") >= 4
+
+
+def test_results_of_items_that_differ_are_named(compared) -> None:
+    comparison = compared("import threading\nitem, threading.current_thread() is threading.main_thread()",
+                          "threads -n 2 --map range(3)")
+    assert results(comparison) == {"threads": "different"}
+
+
+def test_no_items_are_compared_too(compared) -> None:
+    assert set(results(compared("item", "--map [] -n 2 --repeat 1")).values()) == {"same"}
+
+
+def test_items_that_are_used_up_after_the_first_time_are_refused(cell) -> None:
+    ran = cell("%%compare --map 'iter([1])'\nitem")
+    assert type(ran.error).__name__ == "UsageError" and "Make it a list" in str(ran.error)
+
+
 def test_numbered_parts_have_a_serial_time_for_each_number_of_them(compared) -> None:
     rows = compared("worker", "threads -n 2,3").rows
     assert [(row["kind"], row["workers"]) for row in rows[:2]] == [("serial", 2), ("serial", 3)]
@@ -136,7 +166,7 @@ def test_the_cell_leaves_nothing_in_the_notebook(cell, shell) -> None:
     assert "left_behind" not in shell.user_ns
 
 
-@pytest.mark.parametrize("line", ["fibers", "-n 0", "-n 1,x", "--repeat 0", "-n 2 -o 1x", "--timeout no", "-n 999"])
+@pytest.mark.parametrize("line", ["fibers", "-n 0", "-n 1,x", "--repeat 0", "-n 2 -o 1x", "--timeout no", "-n 999", "--as x", "--map no_such"])
 def test_a_wrong_line_is_told_without_a_traceback(cell, line: str) -> None:
     ran = cell(f"%%compare {line}\n1")
     assert type(ran.error).__name__ == "UsageError" and "%%compare" in str(ran.error)

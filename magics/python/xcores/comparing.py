@@ -3,25 +3,29 @@
 
 import argparse
 import contextlib
+import functools
 import io
 import itertools
 import time
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
-from xcores import _engine, _worker, output
+from xcores import _engine, _items, _worker, output
 from xcores._transfer import RESULT
 from xcores.cell import Cell, read_cell
 from xcores.display import Show, View
 from xcores.errors import usage_error
 from xcores.interrupts import Interrupts
-from xcores.options import Options, repetitions, seconds, variable, worker_count
+from xcores.mapping import Mapping, SentItems, SharedItems
+from xcores.options import ITEMS, Options, item_name, repetitions, seconds, variable, worker_count
 from xcores.run_object import Comparison
-from xcores.runner import cell_input, configure, new_token, notebook_of
-from xcores.supervision import rebuilt
+from xcores.runner import cell_input, configure, items_of, new_token, notebook_of
+from xcores.supervision import never_began, rebuilt
 from xcores.ways import Results, Way, reading_of
 
 if TYPE_CHECKING:
@@ -37,12 +41,14 @@ class Stopped(Exception):
 
 
 class CellInput:
-    """The cell as each kind of worker takes it, made once. A context, at whose end threads forget it."""
+    """The cell as each kind of worker takes it, and the way of its items, made once. A context, at whose end threads
+    forget it."""
 
-    def __init__(self, shell: "InteractiveShell", cell: Cell) -> None:
+    def __init__(self, shell: "InteractiveShell", cell: Cell, options: Options) -> None:
         self._cell = cell
-        self._notebook = notebook_of(shell, Options("threads", 1))
-        self._made: dict[str, tuple[bytes, list[Any]]] = {}
+        self._options = options
+        self._notebook = notebook_of(shell, options)
+        self._made: dict[str, tuple[tuple[bytes, list[Any]], SharedItems | SentItems]] = {}
         self._token = new_token()
 
     def __enter__(self) -> "CellInput":
@@ -52,15 +58,50 @@ class CellInput:
     def __exit__(self, *_: object) -> None:
         _worker.plans.pop(self._token, None)
 
-    def of(self, kind: str) -> tuple[bytes, list[Any]]:
+    def of(self, kind: str) -> tuple[tuple[bytes, list[Any]], SharedItems | SentItems]:
         """*Failure*: a usage error where the cell needs what cannot be sent."""
         if kind not in self._made:
-            self._made[kind] = cell_input(Options(kind, 1), self._cell, self._notebook, self._token)[0]
+            options = replace(self._options, kind=kind)
+            self._made[kind] = cell_input(options, self._cell, self._notebook, self._token)
         return self._made[kind]
 
-    def serial(self, part: int, parts: int) -> _worker.Job:
+    def serial(self, part: int, parts: int, items: Iterable[Any] | None) -> "SerialPart":
         """To be executed here, in a namespace of its own."""
-        return _worker.prepare(*self.of("threads"), part, parts)
+        job, route = self.of("threads")
+        count = None if items is None else len([route.encoded(index, value) for index, value in enumerate(items)])
+        return SerialPart(_worker.prepare(*job, part, parts), count)
+
+
+class SerialPart:
+    """One run of the cell in the notebook's own interpreter; of a mapped cell, one for each of `items` items."""
+
+    def __init__(self, job: _worker.Job, items: int | None) -> None:
+        self._job = job
+        self._items = items
+        self.answers: list[Any] = []
+
+    @property
+    def error(self) -> BaseException | None:
+        return self._job.error
+
+    def execute(self) -> None:
+        """How it ended is kept, whatever it was."""
+        if self._items is None:
+            _worker.execute(self._job)
+            self.answers.append(self._job.namespace.get(RESULT))
+            return
+        chunks = iter([(0, [(b"", [])] * self._items)])
+        self._job.feed = (lambda: next(chunks, None)), self._done
+        try:
+            _items.run_items(self._job, _worker._run, lambda job, error: (error, job.namespace.get(RESULT)))
+        except BaseException as error:
+            self._job.error = error
+
+    def _done(self, _: int, ended: tuple[BaseException | None, Any]) -> None:
+        error, answer = ended
+        if error is not None:
+            raise error
+        self.answers.append(answer)
 
 
 class Progress:
@@ -105,18 +146,19 @@ class Comparing:
     *Thread*: the main thread, which runs the serial part itself.
     """
 
-    def __init__(self, shell: "InteractiveShell", cell: Cell, ways: list[Way], rounds: int, timeout: float | None,
-                 show: Show) -> None:
+    def __init__(self, shell: "InteractiveShell", cell: Cell, ways: list[Way], rounds: int, options: Options,
+                 items: Iterable[Any] | None) -> None:
         self.cell = cell
         self.ways = ways
         self.rounds = rounds
-        self.timeout = timeout
-        self.reading = reading_of(cell, shell.user_ns)
+        self.timeout = options.timeout
+        self.items = items
+        self.reading = reading_of(cell, shell.user_ns) if items is None else "mapped"
         self.serial = [Way(None, count) for count in self._serial_counts()]
-        self.view = View(shell, show)
+        self.view = View(shell, options.show)
         self.figures = _engine.Comparison(self.reading, rounds, [(way.kind, way.workers) for way in self.all_ways])
         self.results = Results(self.reading)
-        self.inputs = CellInput(shell, cell)
+        self.inputs = CellInput(shell, cell, options)
         self.broken: dict[Way, BaseException] = {}
         self.different: set[Way] = set()
         self.progress = Progress((rounds + 1) * (1 + len(ways)), rounds)
@@ -171,13 +213,9 @@ class Comparing:
         self.figures.set_failure(self.all_ways.index(way), words[:400])
 
     def _run_on_workers(self, way: Way, number: int) -> None:
-        run = self._finished(way, fresh=number == 0)  # the start-up of new workers is to be measured
+        run, mapping = self._finished(way, fresh=number == 0)  # the start-up of new workers is to be measured
         report = run.report()
-        outcomes = report.outcomes
-        answers = [rebuilt(way.kind, worker, outcome, run.reply(worker)) for worker, outcome in enumerate(outcomes)]
-        for answer, outcome in zip(answers, outcomes, strict=True):
-            if outcome["kind"] != "returned":
-                raise answer
+        answers = _answers_of(way, run, report.outcomes, mapping)
         index = self.all_ways.index(way)
         if number == 0:
             self.figures.set_startup(index, report)
@@ -185,20 +223,27 @@ class Comparing:
             self.figures.add_round(index, report)
         self._compare(way, answers)
 
-    def _finished(self, way: Way, *, fresh: bool) -> Any:
-        job = self.inputs.of(way.kind)
+    def _finished(self, way: Way, *, fresh: bool) -> tuple[Any, Mapping | None]:
+        job, route = self.inputs.of(way.kind)
+        mapping = None if self.items is None else Mapping(self.items, way.workers, "stop", route)
         with Interrupts() as interrupts:
-            run = _engine.start(way.kind, [job] * way.workers, timeout=self.timeout, fresh=fresh)
-            stopping = False
-            while not run.wait(min(_WAIT_SECONDS, self.view.seconds_to_next())):
+            run = _engine.start(way.kind, [job] * way.workers, timeout=self.timeout, fresh=fresh,
+                                items=mapping and mapping.queue)
+            ended = stopping = False
+            while not ended:
+                if mapping is not None:
+                    mapping.feed(interrupts)
+                ended = run.wait(min(_WAIT_SECONDS, self.view.seconds_to_next()))
                 run.read_output()  # a cell that prints does so in every run: nobody wants to read that
+                if mapping is not None:
+                    mapping.gather(functools.partial(rebuilt, way.kind))
                 self.view.refresh(self.progress)
                 if interrupts.requested and not stopping:
                     run.stop("interrupt")
                     stopping = True
         if interrupts.requested:
             raise Stopped
-        return run
+        return run, mapping
 
     def _run_serially(self, number: int) -> None:
         """All parts one after the other, in this interpreter, as the cell would run without a magic."""
@@ -206,11 +251,11 @@ class Comparing:
         answers: list[Any] = []
         wall = cpu = waited = 0
         for part in range(parts):
-            job = self.inputs.serial(part, parts)
+            job = self.inputs.serial(part, parts, self.items)
             waited_before = _core_wait_ns()
             start, start_cpu = time.perf_counter_ns(), time.thread_time_ns()
             with contextlib.redirect_stdout(_Nowhere()), contextlib.redirect_stderr(_Nowhere()):
-                _worker.execute(job)
+                job.execute()
             cpu += time.thread_time_ns() - start_cpu
             wall += time.perf_counter_ns() - start
             waited += _core_wait_ns() - waited_before
@@ -222,7 +267,7 @@ class Comparing:
                 for way in self.serial:
                     self._fail(way, job.error)
                 return
-            answers.append(job.namespace.get(RESULT))
+            answers += job.answers
             for index, way in enumerate(self.serial):
                 if number > 0 and way.workers == part + 1:
                     self.figures.add_serial(index, wall, cpu, waited)
@@ -233,6 +278,23 @@ class Comparing:
             if not is_same:
                 self.different.add(one)
             self.figures.set_results(self.all_ways.index(one), one not in self.different)
+
+
+def _answers_of(way: Way, run: Any, outcomes: list[dict[str, Any]], mapping: Mapping | None) -> list[Any]:
+    """Of the workers, or of the items.
+
+    *Failure*: what one of them ended in.
+    """
+    if mapping is not None and not never_began(outcomes):
+        problem = mapping.failure(timed_out=any(outcome["kind"] == "timed_out" for outcome in outcomes))
+        if problem is not None:
+            raise problem.exceptions[0] if isinstance(problem, BaseExceptionGroup) and problem.exceptions else problem
+        return mapping.answers()
+    answers = [rebuilt(way.kind, worker, outcome, run.reply(worker)) for worker, outcome in enumerate(outcomes)]
+    for answer, outcome in zip(answers, outcomes, strict=True):
+        if outcome["kind"] != "returned":
+            raise answer
+    return answers
 
 
 def _core_wait_ns() -> int:
@@ -268,6 +330,7 @@ _ARGUMENTS = (
     argument("-n", "--workers", metavar="N,…", type=_counts,
              help="How many workers, several numbers with commas: `-n 1,2,4`. If not given: 1, 2, 4 and so on, up to "
                   "the number of cores."),
+    *ITEMS,
     argument("--repeat", metavar="R", type=repetitions, default=3, help="How many rounds; 3 if not given."),
     argument("-o", "--out", metavar="NAME", type=variable, help="Put the comparison into this variable."),
     argument("--timeout", metavar="SECONDS", type=seconds,
@@ -289,7 +352,9 @@ def _compare(shell: "InteractiveShell", magic: Any, line: str, body: str) -> Non
     ways = [Way(kind, count) for kind in kinds for count in given.workers or _default_counts()]
     cell = read_cell(shell, "compare", body)
     show = Show.TABLE if given.no_plot else Show.TABLE_AND_PICTURE
-    comparing = Comparing(shell, cell, ways, given.repeat, given.timeout, show)
+    options = Options("threads", 1, timeout=given.timeout, show=show, map=given.map, item=item_name("compare", given))
+    items = None if given.map is None else items_of(shell, "compare", given.map, again="the comparison")
+    comparing = Comparing(shell, cell, ways, given.repeat, options, items)
     complete = comparing.to_the_end()
     if given.out is not None:
         shell.user_ns[given.out] = Comparison(comparing.figures)
@@ -313,7 +378,7 @@ def _magic(shell: "InteractiveShell") -> Any:
         A cell that reads `workers` divides its work, so serial is one run with `worker` 0 of 1, and the times are
         compared. In a cell that reads neither `worker` nor `workers` each worker does all of the work, so the work per
         second is compared. A cell that reads `worker` only has a part for each worker, and serial is the same parts one
-        after the other.
+        after the other. With `--map` the workers share the items out, and serial is one item after the other.
 
         Example::
 

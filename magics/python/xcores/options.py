@@ -134,6 +134,13 @@ def _expression(text: str) -> str:
     return text.strip()
 
 
+ITEMS = (
+    argument("--map", metavar="ITEMS", type=_expression,
+             help="Run the cell once for each item of this variable or expression (any iterable, also an endless "
+                  "one). The cell sees `item` and `index`."),
+    argument("--as", dest="item", metavar="NAME", type=variable, help="With --map: what the cell calls `item`."),
+)
+
 ON_ERROR = ("stop", "continue")
 
 ARGUMENTS = (
@@ -146,10 +153,7 @@ ARGUMENTS = (
     argument("--run", metavar="NAME", type=variable,
              help="Put the run into this variable: its figures, and what is shown here, to show again, save or "
                   "compare."),
-    argument("--map", metavar="ITEMS", type=_expression,
-             help="Run the cell once for each item of this variable or expression (any iterable, also an endless "
-                  "one). The cell sees `item` and `index`."),
-    argument("--as", dest="item", metavar="NAME", type=variable, help="With --map: what the cell calls `item`."),
+    *ITEMS,
     argument("--on-error", choices=ON_ERROR,
              help="With --map: whether an item that fails stops the others. What has finished is kept."),
     argument("--timeout", metavar="SECONDS", type=seconds, help="Stop the workers that run longer than this."),
@@ -186,6 +190,18 @@ OF_KIND = {"threads": (_SHARED,), "subinterp": (_GIL,), "procs": (_START,)}
 """The options that only one kind has."""
 
 
+def item_name(kind: str, given: argparse.Namespace) -> str:
+    """What a mapped cell calls its item.
+
+    *Failure*: a usage error.
+    """
+    if given.item is not None and given.map is None:
+        raise usage_error(f"%%{kind}: --as is for cells with --map.")
+    if given.item in ("worker", "workers", "index"):
+        raise usage_error(f"%%{kind}: --as: `{given.item}` is taken: it is the number of the worker, of workers or items.")
+    return given.item or "item"
+
+
 def parsed(magic: Callable[..., Any], kind: str, line: str) -> Options:
     """*Failure*: a usage error."""
     try:
@@ -196,11 +212,8 @@ def parsed(magic: Callable[..., Any], kind: str, line: str) -> Options:
         raise usage_error(f"%%{kind}: the number of workers is given twice, as {given.count} and as {given.workers}.")
     if given.plot and given.no_plot:
         raise usage_error(f"%%{kind}: --plot and --no-plot are opposites.")
-    for option, name in (("--as", given.item), ("--on-error", given.on_error)):
-        if name is not None and given.map is None:
-            raise usage_error(f"%%{kind}: {option} is for cells with --map.")
-    if given.item in ("worker", "workers", "index"):
-        raise usage_error(f"%%{kind}: --as: `{given.item}` is taken: it is the number of the worker, of workers or items.")
+    if given.on_error is not None and given.map is None:
+        raise usage_error(f"%%{kind}: --on-error is for cells with --map.")
     shared = kind == "threads" and given.shared
     if shared and (given.keep or given.names or given.no_capture):
         raise usage_error(f"%%{kind}: a cell that is --shared uses the notebook's names as they are: --keep, --in and "
@@ -216,7 +229,7 @@ def parsed(magic: Callable[..., Any], kind: str, line: str) -> Options:
         show=Show.NOTHING if quiet else Show.TABLE_AND_PICTURE if plot else Show.TABLE,
         sample_hz=defaults.sample if given.sample is None else given.sample,
         map=given.map,
-        item=given.item or "item",
+        item=item_name(kind, given),
         on_error=given.on_error or defaults.on_error,
         background=given.background,
         repeat=given.repeat,

@@ -8,7 +8,7 @@ import functools
 import itertools
 import marshal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from xcores import _engine, _items, _namespace, _transfer, _worker, engine, jobs, output
@@ -87,16 +87,24 @@ def _items_maker(shell: "InteractiveShell", options: Options) -> Callable[[Share
     """
     if options.map is None:
         return None
-    if options.map.isidentifier() and options.map not in shell.user_ns and not hasattr(builtins, options.map):
-        raise usage_error(f"%%{options.kind}: --map: there is no variable `{options.map}`.")
-    items = eval(compile(options.map, "<--map>", "eval"), shell.user_ns)
-    if not (hasattr(items, "__iter__") or hasattr(items, "__getitem__")):
-        raise usage_error(f"%%{options.kind}: --map: `{options.map}` is of type {type_name(items)}, which has no "
-                          "items.")
-    if options.repeat > 1 and isinstance(items, Iterator):
-        raise usage_error(f"%%{options.kind}: --repeat needs items that can be gone through again; `{options.map}` is "
-                          f"of type {type_name(items)}, which is used up after the first time. Make it a list.")
+    items = items_of(shell, options.kind, options.map, again="--repeat" if options.repeat > 1 else None)
     return lambda route: Mapping(items, options.workers, options.on_error, route)
+
+
+def items_of(shell: "InteractiveShell", kind: str, expression: str, again: str | None) -> Iterable[Any]:
+    """The value of --map; `again` is what goes through the items more than once.
+
+    *Failure*: a usage error, or what the expression raises.
+    """
+    if expression.isidentifier() and expression not in shell.user_ns and not hasattr(builtins, expression):
+        raise usage_error(f"%%{kind}: --map: there is no variable `{expression}`.")
+    items = eval(compile(expression, "<--map>", "eval"), shell.user_ns)
+    if not (hasattr(items, "__iter__") or hasattr(items, "__getitem__")):
+        raise usage_error(f"%%{kind}: --map: `{expression}` is of type {type_name(items)}, which has no items.")
+    if again and isinstance(items, Iterator):
+        raise usage_error(f"%%{kind}: {again} needs items that can be gone through again; `{expression}` is "
+                          f"of type {type_name(items)}, which is used up after the first time. Make it a list.")
+    return items
 
 
 def notebook_of(shell: "InteractiveShell", options: Options) -> Notebook:

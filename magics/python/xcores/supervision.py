@@ -155,7 +155,7 @@ class Supervision:
             abandoned = [worker for worker in stopped if outcomes[worker]["abandoned"]]
             return interruption(stopped, abandoned, mapping.kept() if mapping else "")
         problem = mapping and mapping.failure(timed_out=self.interrupts.is_over)
-        if (problem is not None and not _never_began(outcomes)) or not failed:
+        if (problem is not None and not never_began(outcomes)) or not failed:
             return problem
         errors = {worker: self.answers[worker] if mapping is None else failure_of(worker, outcomes[worker])
                   for worker in failed}
@@ -163,7 +163,7 @@ class Supervision:
         return WorkersFailed.of(errors, traces, len(outcomes))
 
 
-def _never_began(outcomes: list[dict[str, Any]]) -> bool:
+def never_began(outcomes: list[dict[str, Any]]) -> bool:
     """No worker could even take in what the cell needs: that is what to tell."""
     return all(outcome["kind"] == "failed" for outcome in outcomes)
 

@@ -84,6 +84,8 @@ class Results:
 
     def _expected(self, way: Way) -> list[Any] | None:
         if self._serial:
+            if self._reading == "mapped":
+                return self._serial
             if self._reading == "repeated":
                 return self._serial[:1] * way.workers
             if self._reading == "numbered":

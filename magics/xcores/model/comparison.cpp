@@ -109,7 +109,8 @@ const configuration* serial_for(const comparison& all, const configuration& othe
 
 /// How many times the cell's work this configuration does.
 double work_of(const comparison& all, const configuration& one) {
-    return all.reading == work_reading::divided || !one.kind ? 1.0 : static_cast<double>(one.workers);
+    const bool together = all.reading == work_reading::divided || all.reading == work_reading::mapped;
+    return together || !one.kind ? 1.0 : static_cast<double>(one.workers);
 }
 
 json configuration_json(const configuration& one) {
@@ -243,6 +244,8 @@ std::string_view name_of(work_reading reading) {
         return "numbered";
     case work_reading::repeated:
         return "repeated";
+    case work_reading::mapped:
+        return "mapped";
     }
     return "unknown";
 }
@@ -283,7 +286,7 @@ comparison comparison_from_json(const json& document) {
         schema.fail("expected \"" + std::string(comparison::schema) + "\", not \"" + schema.text() + "\"");
     comparison all;
     all.environment = environment_from(from.at("environment"));
-    all.reading = enumerator<work_reading>(from.at("reading"), 3);
+    all.reading = enumerator<work_reading>(from.at("reading"), 4);
     all.rounds = from.at("rounds").integer<int>();
     all.interrupted = from.at("interrupted").flag();
     const place configurations = from.at("configurations");

@@ -19,6 +19,7 @@ enum class work_reading : std::uint8_t {
     divided,  ///< the cell reads `workers`: all workers together do the work once
     numbered, ///< the cell reads `worker` only: every worker has a part of its own, serial is one part after the other
     repeated, ///< neither: every worker does all of the work, and more workers do more of it
+    mapped,   ///< once for each item, and the workers share the items out: together they do the work once
 };
 
 /// Whether what a configuration returned is what it was compared with.

@@ -326,6 +326,9 @@ std::string reading_text(const comparison& all) {
     case work_reading::repeated:
         return "The cell reads neither `worker` nor `workers`, so each worker does all of its work: times are per run "
                "of the cell, speed-up compares work per second.";
+    case work_reading::mapped:
+        return "The cell runs once for each item, and the workers share the items out: serial is one item after the "
+               "other.";
     }
     return "";
 }
@@ -357,7 +360,9 @@ std::string agreement_text(const comparison& all) {
         return "";
     const std::string with = all.reading == work_reading::divided
                                  ? "Compared the workers' results with those of the other kinds with as many workers"
-                                 : "Compared each worker's result with that of the serial run";
+                                 : "Compared each " +
+                                       std::string(all.reading == work_reading::mapped ? "item" : "worker") +
+                                       "'s result with that of the serial run";
     std::string text = with + ": " + (different.empty() ? "" : "different with " + different);
     if (!unknown.empty())
         text += (different.empty() ? "" : "; ") + std::string("nothing to compare for ") + unknown;

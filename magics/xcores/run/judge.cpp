@@ -56,59 +56,102 @@ void give_way(judge::verdict& seen) {
     seen.third.length -= seen.first.length;
 }
 
-/// What the threads of one GIL leave of the time between the looks.
-struct round_of_turns {
-    model::interval free{nanoseconds::min(), nanoseconds::max()};
-    nanoseconds held{};
-    nanoseconds wanted{};
+bool wants_gil(const judge::piece& one) {
+    return one.state == thread_state::waiting_gil || is_hold(one) || is_pause(one);
+}
 
+/// At both looks.
+bool wanted_gil(const judge::verdict& seen) {
+    if (seen.about == judge::doubt::between)
+        return true;
+    const auto& first = seen.first.length > nanoseconds{0} ? seen.first : seen.second;
+    const auto& last = seen.second.length > nanoseconds{0} ? seen.second : seen.first;
+    return seen.about == judge::doubt::none && wants_gil(first) && wants_gil(last);
+}
+
+/// What the threads of one GIL did between the looks, and leave of that time.
+class round_of_turns {
+public:
     void include(const turn& one) {
-        const auto& [first, second, third, fourth, floats] = one.seen;
-        const bool pauses = is_pause(first) || is_pause(second);
+        const auto& seen = one.seen;
+        const bool pauses = is_pause(seen.first) || is_pause(seen.second);
         auto start = one.start;
         auto end = one.end;
-        if (pauses && is_hold(second)) {
-            start += second.length / 2;
-            end -= second.length - second.length / 2;
+        if (pauses && is_hold(seen.second)) {
+            start += seen.second.length / 2;
+            end -= seen.second.length - seen.second.length / 2;
         } else {
-            start += is_hold(first) ? first.length : nanoseconds{0};
-            end -= is_hold(second) ? second.length : nanoseconds{0};
+            start += is_hold(seen.first) || seen.about == doubt::front ? seen.first.length : nanoseconds{0};
+            end -= is_hold(seen.second) || seen.about == doubt::back ? seen.second.length : nanoseconds{0};
         }
-        free = {std::max(free.start, start), std::min(free.end, end)};
-        held += pauses ? nanoseconds{0} : held_by(one.seen);
-        wanted += floats ? first.length : nanoseconds{0};
+        free_ = {std::max(free_.start, start), std::min(free_.end, end)};
+        held_ += pauses ? nanoseconds{0} : held_by(seen);
+        if (seen.about == doubt::between || seen.about == doubt::tail)
+            movable_ += (seen.about == doubt::between ? seen.first : seen.second).length;
+        if (seen.about == doubt::front || seen.about == doubt::back)
+            fixed_ += (seen.about == doubt::front ? seen.first : seen.second).length;
+        wanted_ = wanted_ || wanted_gil(seen);
     }
-    nanoseconds room() const { return free.end - free.start; }
-    bool fits() const { return wanted - wanted / spent_on_asking <= room(); }
+    bool fits() const {
+        const auto all = movable_ + fixed_;
+        return wanted_ && all - all / spent_on_asking <= room() + fixed_;
+    }
+    bool somebody_else_had_it() const {
+        return held_ > nanoseconds{0} || (movable_ + fixed_ > nanoseconds{0} && fits());
+    }
+    /// Of what `movable` ran, what it spent on asking.
+    nanoseconds asking(nanoseconds movable) const {
+        const auto all = std::clamp(movable_ - room(), nanoseconds{0}, movable_);
+        return nanoseconds{all.count() * movable.count() / std::max<std::int64_t>(1, movable_.count())};
+    }
+    nanoseconds start() const { return free_.start; }
+
+private:
+    using doubt = judge::doubt;
+    nanoseconds room() const { return free_.end - free_.start; }
+
+    model::interval free_{nanoseconds::min(), nanoseconds::max()};
+    nanoseconds held_{};
+    nanoseconds movable_{};
+    nanoseconds fixed_{};
+    bool wanted_ = false; ///< by one of them, all the time
 };
 
+/// Somewhere between the looks with the GIL; `at` is the time that the next one begins.
+judge::verdict placed(const turn& one, const round_of_turns& sum, nanoseconds& at) {
+    const bool is_tail = one.seen.about == judge::doubt::tail;
+    auto held = is_tail ? one.seen.second : one.seen.first;
+    auto before = is_tail ? one.seen.first : one.seen.second;
+    auto asked = held;
+    asked.gil = gil_state::not_held;
+    asked.length = sum.asking(held.length);
+    held.length -= asked.length;
+    held.gil = gil_state::held;
+    auto rest = before;
+    rest.state = is_tail ? thread_state::waiting_core : before.state;
+    before.length = std::clamp(at - one.start, nanoseconds{0}, rest.length);
+    rest.length -= before.length;
+    at += held.length;
+    return {.first = before, .second = held, .third = asked, .fourth = rest};
+}
+
 void place(std::span<turn> all, std::uintptr_t gil) noexcept {
+    using doubt = judge::doubt;
     round_of_turns sum;
     for (const turn& one : all)
         if (one.gil == gil)
             sum.include(one);
-    const bool others_had_it = sum.held > nanoseconds{0} || (sum.wanted > nanoseconds{0} && sum.fits());
-    const auto asking = std::max(nanoseconds{0}, sum.wanted - sum.room());
-    auto at = sum.free.start;
+    auto at = sum.start();
     for (turn& one : all) {
         if (one.gil != gil)
             continue;
-        if (others_had_it && (is_pause(one.seen.first) || is_pause(one.seen.second)))
+        if (sum.somebody_else_had_it() && (is_pause(one.seen.first) || is_pause(one.seen.second)))
             give_way(one.seen);
-        if (!std::exchange(one.seen.floats, false) || !sum.fits())
-            continue;
-        auto held = one.seen.first;
-        auto asked = held;
-        asked.gil = gil_state::not_held;
-        asked.length = nanoseconds{asking.count() * held.length.count() / sum.wanted.count()};
-        held.length -= asked.length;
-        held.gil = gil_state::held;
-        auto before = one.seen.second;
-        auto rest = before;
-        before.length = std::clamp(at - one.start, nanoseconds{0}, rest.length);
-        rest.length -= before.length;
-        one.seen = {.first = before, .second = held, .third = asked, .fourth = rest};
-        at += held.length;
+        if (sum.fits() && (one.seen.about == doubt::between || one.seen.about == doubt::tail))
+            one.seen = placed(one, sum, at);
+        else if (sum.fits() && one.seen.about != doubt::none)
+            (one.seen.about == doubt::front ? one.seen.first : one.seen.second).gil = gil_state::held;
+        one.seen.about = doubt::none;
     }
 }
 
@@ -153,18 +196,24 @@ judge::verdict judge::operator()(probe& what, const probe::reading& reading, nan
     const bool gave = before.gil == gil_state::held && now.gil != gil_state::held;
     // That it held it at one of them does not say for how much of a longer time.
     const bool unclear = runnable && ran > worth_a_cut && (was_runnable ? got || gave : had_waited);
-    const auto then = [unclear](gil_state seen) { return unclear ? gil_state::unknown : seen; };
+    const auto running = [unclear](piece one) {
+        one.gil = unclear ? gil_state::unknown : one.gil;
+        return one;
+    };
     if (was_runnable && (!runnable || gave)) {
-        auto on = before;
-        on.gil = then(before.gil);
         now.state = runnable ? thread_state::waiting_core : now.state;
-        return {of_length(on, ran), of_length(now, elapsed - ran)};
+        return {.first = of_length(running(before), ran),
+                .second = of_length(now, elapsed - ran),
+                .about = unclear ? doubt::front : doubt::none};
     }
     if (runnable && (was_runnable ? got : before.state != thread_state::unknown)) {
         auto waited = before;
         waited.state = was_runnable ? thread_state::waiting_core : before.state;
-        now.gil = then(now.gil);
-        return {of_length(waited, elapsed - ran), of_length(now, ran)};
+        return {.first = of_length(waited, elapsed - ran),
+                .second = of_length(running(now), ran),
+                .about = !unclear       ? doubt::none
+                         : was_runnable ? doubt::back
+                                        : doubt::tail};
     }
     owed_ += ran;
     const auto due = std::clamp(owed_, nanoseconds{0}, elapsed);
@@ -184,10 +233,10 @@ judge::verdict judge::operator()(probe& what, const probe::reading& reading, nan
     if (owed_ < std::min(elapsed / 2, worth_a_cut))
         return {{}, of_length(rested, elapsed)};
     owed_ -= due;
-    const bool floats = before.state == thread_state::waiting_gil && now.state == thread_state::waiting_gil;
+    const bool waits = before.state == thread_state::waiting_gil && now.state == thread_state::waiting_gil;
     return {.first = {due, thread_state::running, gil_state::unknown, now.core},
             .second = of_length(rested, rest),
-            .floats = floats};
+            .about = waits ? doubt::between : doubt::none};
 }
 
 judge::verdict judge::last_words(const probe::reading& reading, nanoseconds elapsed, bool late) const noexcept {
@@ -205,7 +254,8 @@ judge::verdict judge::last_words(const probe::reading& reading, nanoseconds elap
 
 void place_turns(std::span<turn> all) noexcept {
     for (const turn& one : all)
-        if (one.gil != 0 && (one.seen.floats || is_pause(one.seen.first) || is_pause(one.seen.second)))
+        if (one.gil != 0 &&
+            (one.seen.about != judge::doubt::none || is_pause(one.seen.first) || is_pause(one.seen.second)))
             place(all, one.gil);
 }
 

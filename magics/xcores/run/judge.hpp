@@ -24,12 +24,20 @@ public:
         int core = -1;
         bool operator==(const piece&) const = default;
     };
+    /// Where it ran and nobody knows for how much of that with the GIL: what it did before and after.
+    enum class doubt : std::uint8_t {
+        none,
+        between, ///< waited for the GIL before and after; ran at some time, not necessarily at first
+        tail,    ///< waited for it before, and has it no more
+        front,   ///< had it before, and has it no more
+        back,    ///< had it not before, and has it now
+    };
     struct verdict {
         piece first; ///< in order; each may have no length
         piece second;
         piece third{};
         piece fourth{};
-        bool floats = false; ///< it waited for the GIL before and after; when it ran as `first` says is unknown
+        doubt about = doubt::none;
     };
     /// `now`: what was just read from the probe. `elapsed`: since the last call. The first call only takes bearings.
     /// `late`: nobody looked for so long that of the time in between only the sum on a core is known, neither when that
@@ -57,10 +65,9 @@ struct turn {
     judge::verdict seen;
 };
 
-/// What the threads of a GIL tell together. One that waited for it before and after, and ran in between, most likely
-/// had it then; and if all that ran so fits between those that were seen to hold it, that is how it was, for who waits
-/// leaves no GIL free. Their order among themselves is not known and is that of `all`. Where it does not fit, it stays
-/// unknown who held it.
+/// What the threads of a GIL tell together. While somebody waits for it, somebody has it; and if all that ran in doubt
+/// fits into the time that is left by those who were seen to hold it, it ran with the GIL. In what order is not known:
+/// it is that of `all`. Where it does not fit, or nobody waits, it stays unknown who held it.
 void place_turns(std::span<turn> all) noexcept;
 
 } // namespace xcores::run

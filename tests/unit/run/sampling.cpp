@@ -152,7 +152,10 @@ constexpr piece waited(nanoseconds length) {
     return {length, thread_state::waiting_gil, gil_state::not_held, 0};
 }
 run::judge::verdict in_between(nanoseconds length) {
-    return {.first = ran(length), .second = waited(10ms - length), .floats = true};
+    return {.first = ran(length), .second = waited(10ms - length), .about = run::judge::doubt::between};
+}
+run::judge::verdict in_doubt(piece first, piece second, run::judge::doubt about) {
+    return {.first = first, .second = second, .about = about};
 }
 
 } // namespace
@@ -184,6 +187,35 @@ TEST_CASE("a GIL is shared out among its own threads only") {
     run::place_turns(turns);
     CHECK(turns[1].seen.second == held(3ms));
     CHECK(turns[2].seen.first == ran(3ms));
+}
+
+TEST_CASE("while somebody waits for the GIL somebody has it, whoever had it at one look only") {
+    using enum run::judge::doubt;
+    const piece off{2ms, thread_state::waiting_core, gil_state::not_held, 0};
+    std::vector turns{between_looks(in_doubt(ran(8ms), off, front)), between_looks({waited(8ms), held(2ms)})};
+    run::place_turns(turns);
+    CHECK(turns[0].seen.first == held(8ms));
+    turns = {between_looks(in_doubt(off, ran(8ms), back)), between_looks({held(2ms), waited(8ms)})};
+    run::place_turns(turns);
+    CHECK(turns[0].seen.second == held(8ms));
+    turns = {between_looks(in_doubt(waited(6ms), ran(4ms), tail)), between_looks({waited(7ms), held(3ms)}),
+             between_looks({held(3ms), waited(7ms)})};
+    run::place_turns(turns);
+    CHECK(turns[0].seen.first == waited(3ms));
+    CHECK(turns[0].seen.second == held(4ms));
+    CHECK(turns[0].seen.fourth == piece{3ms, thread_state::waiting_core, gil_state::not_held, 0});
+}
+
+TEST_CASE("where nobody waits for the GIL it stays unknown how long it was held") {
+    using enum run::judge::doubt;
+    const piece off{2ms, thread_state::waiting_core, gil_state::not_held, 0};
+    const piece sleeps{10ms, thread_state::blocked, gil_state::not_held, 0};
+    std::vector turns{between_looks(in_doubt(ran(8ms), off, front)), between_looks({{}, sleeps})};
+    run::place_turns(turns);
+    CHECK(turns[0].seen.first == ran(8ms));
+    std::vector alone{between_looks(in_doubt(waited(2ms), ran(8ms), tail))};
+    run::place_turns(alone);
+    CHECK(alone[0].seen.second == ran(8ms));
 }
 
 TEST_CASE("what all together spend on asking for the GIL is not time with it, and no two hold it at once") {
