@@ -132,28 +132,22 @@ class neighbourhood final : public run::surroundings {
 public:
     void look() noexcept override { watch_.look(); }
 
-    bool has_changed() noexcept override { return !count_ || threads_.count() != count_; }
+    bool has_changed() noexcept override { return count() != listed_; }
 
     bool lists_quickly(lane_kind kind) const override { return kind != lane_kind::process; }
 
     std::vector<run::subject> list(care how) override {
-        std::vector<run::subject> found;
-        count_ = threads_.count();
-        auto threads = threads_.read();
-        std::erase_if(threads, [this](std::int64_t id) { return is_ours(id); });
-        std::set<std::int64_t> native(threads.begin(), threads.end());
-        const auto alive = native;
-        for (const auto& one : watch_.find())
-            if (alive.contains(one.native_id)) {
-                found.push_back({lane_kind::python_thread, one.native_id, one.gil});
-                native.erase(one.native_id);
-            }
-        for (const auto id : native)
-            found.push_back({lane_kind::native_thread, id, -1});
-        if (how == care::thorough)
-            for (const auto id : os::processes_below_this())
-                found.push_back({lane_kind::process, id, -1});
-        return found;
+        if (how == care::thorough && is_quiet())
+            return last_;
+        listed_ = count();
+        last_ = threads();
+        if (how == care::thorough) {
+            const auto processes = os::processes_below_this();
+            any_process_ = !processes.empty();
+            for (const auto id : processes)
+                last_.push_back({lane_kind::process, id, -1});
+        }
+        return last_;
     }
 
     std::unique_ptr<run::watched> watch(const run::subject& what) override {
@@ -170,6 +164,33 @@ public:
     }
 
 private:
+    /// Nothing has begun since the last list, and nothing that was there can have ended. But a thread can become
+    /// Python's late, so that this is not believed for long.
+    bool is_quiet() noexcept {
+        constexpr int most = 8;
+        const bool quiet = !births_.any() && !any_process_ && !has_changed();
+        quiet_lists_ = quiet && quiet_lists_ < most ? quiet_lists_ + 1 : 0;
+        return quiet_lists_ > 0;
+    }
+
+    std::vector<run::subject> threads() {
+        std::vector<run::subject> found;
+        auto threads = threads_.read();
+        std::erase_if(threads, [this](std::int64_t id) { return is_ours(id); });
+        std::set<std::int64_t> native(threads.begin(), threads.end());
+        const auto alive = native;
+        for (const auto& one : watch_.find())
+            if (alive.contains(one.native_id)) {
+                found.push_back({lane_kind::python_thread, one.native_id, one.gil});
+                native.erase(one.native_id);
+            }
+        for (const auto id : native)
+            found.push_back({lane_kind::native_thread, id, -1});
+        return found;
+    }
+
+    std::int64_t count() const noexcept { return static_cast<std::int64_t>(threads_.count().value_or(0)); }
+
     /// Threads that serve the notebook or do the watching, known by their names.
     bool is_ours(std::int64_t id) {
         const auto known = ours_.find(id);
@@ -185,7 +206,11 @@ private:
 
     interpreter_watch watch_;
     const os::thread_list threads_;
-    std::optional<std::uint64_t> count_; ///< when they were last read
+    os::birth_watch births_;
+    bool any_process_ = true; ///< of this one, as far as was seen
+    int quiet_lists_ = 0;     ///< in a row
+    std::vector<run::subject> last_;
+    std::atomic<std::int64_t> listed_ = 0; ///< how many there were then
     std::map<std::int64_t, bool> ours_;
 };
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/os/task_probe.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -129,6 +131,21 @@ std::vector<std::int64_t> processes_below_this() {
             all.push_back(one);
     std::erase_if(all, [](std::int64_t id) { return task_probe::of_process(id).look().state == 'Z'; });
     return all;
+}
+
+birth_watch::birth_watch() noexcept : load_(::open("/proc/loadavg", O_RDONLY | O_CLOEXEC)), newest_(newest()) {}
+
+bool birth_watch::any() noexcept {
+    const auto before = std::exchange(newest_, newest());
+    return newest_ < 0 || newest_ != before;
+}
+
+long birth_watch::newest() const noexcept {
+    char text[128];
+    const auto size = load_ ? ::pread(load_.get(), text, sizeof text - 1, 0) : -1;
+    text[std::max<ssize_t>(size, 0)] = 0;
+    const char* last = std::strrchr(text, ' '); // see proc_loadavg(5)
+    return last ? std::atol(last + 1) : -1;
 }
 
 } // namespace xcores::os

@@ -61,4 +61,19 @@ private:
 /// The children of this process, their children, and so on; not those that have ended and only wait to be collected.
 std::vector<std::int64_t> processes_below_this();
 
+/// Whether any process or thread has begun on this machine. Much cheaper than to look for them.
+class birth_watch {
+public:
+    birth_watch() noexcept;
+
+    /// Since the last call, or since this was made; true also where the system does not tell.
+    bool any() noexcept;
+
+private:
+    long newest() const noexcept; ///< the number given last; -1: unknown
+
+    unique_fd load_;
+    long newest_ = -1;
+};
+
 } // namespace xcores::os

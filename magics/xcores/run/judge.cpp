@@ -245,11 +245,19 @@ judge::verdict judge::last_words(const probe::reading& reading, nanoseconds elap
     const auto ran = std::clamp(reading.cpu - cpu_, nanoseconds{0}, std::max(elapsed, nanoseconds{0}));
     if (late && !surely_held(before_.gil, ran, elapsed))
         return unseen(ran, elapsed, before_.state);
-    if (before_.state != thread_state::running)
-        return {};
     auto on = before_;
     on.length = ran;
-    return {{}, on};
+    const bool got_it = before_.state == thread_state::waiting_gil && ran >= asking_again;
+    if (got_it || (before_.gil == gil_state::not_held && ran > worth_a_cut))
+        on.gil = gil_state::unknown; // without it no code comes to its end
+    if (before_.state == thread_state::running)
+        return {{}, on};
+    if (!got_it)
+        return {};
+    auto waited = before_;
+    waited.length = elapsed - ran;
+    on.state = thread_state::running;
+    return {waited, on};
 }
 
 void place_turns(std::span<turn> all) noexcept {

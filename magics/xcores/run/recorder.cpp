@@ -11,8 +11,12 @@
 namespace xcores::run {
 namespace {
 
-constexpr nanoseconds list_period = std::chrono::milliseconds{5};
-constexpr int lists_to_a_thorough_one = 6;
+/// What has changed may be about to change further: a thread becomes Python's a moment after it began.
+constexpr nanoseconds period_after_a_change = std::chrono::milliseconds{5};
+constexpr nanoseconds thorough_period = std::chrono::milliseconds{30};
+
+/// Of a core, for the sampler; the rest of one per cent is for listing.
+constexpr int share = 125;
 
 sample_log& log_in(const os::shared_memory& memory) {
     return *static_cast<sample_log*>(memory.data());
@@ -36,8 +40,14 @@ void drop_what_came_after(trace& one) {
 } // namespace
 
 recorder::recorder(std::unique_ptr<surroundings> around, nanoseconds period)
-    : around_(std::move(around)), start_(os::now()),
-      sampler_(period, sampler::one_percent, [this] { around_->look(); }) {
+    : around_(std::move(around)), start_(os::now()), sampler_(period, share, [this] {
+          around_->look();
+          if (around_->has_changed()) {
+              changed_ = true;
+              wake_.notify_one(); // without the lock, in which things are handed to the sampler; the next look tells
+                                  // again
+          }
+      }) {
     try {
         list(surroundings::care::thorough);
         listed_once_ = true;
@@ -58,7 +68,7 @@ void recorder::halt() noexcept {
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
-        stopped_.notify_one();
+        wake_.notify_one();
     }
     if (thread_.joinable())
         thread_.join();
@@ -69,12 +79,19 @@ void recorder::halt() noexcept {
 void recorder::loop() noexcept {
     os::block_signals_on_this_thread();
     std::unique_lock lock(mutex_);
-    for (int lists = 1; !stopped_.wait_for(lock, list_period, [this] { return stopping_; }); ++lists) {
+    auto thorough_due = std::chrono::steady_clock::now() + thorough_period;
+    auto due = thorough_due;
+    for (;;) {
+        wake_.wait_until(lock, due, [this] { return stopping_ || changed_; });
+        if (stopping_)
+            return;
+        const auto now = std::chrono::steady_clock::now();
+        const bool changed = changed_.exchange(false);
+        const bool is_thorough = now >= thorough_due;
+        thorough_due = is_thorough ? now + thorough_period : thorough_due;
+        due = changed ? std::min(thorough_due, now + period_after_a_change) : thorough_due;
         try {
-            if (lists % lists_to_a_thorough_one == 0)
-                list(surroundings::care::thorough);
-            else if (around_->has_changed())
-                list(surroundings::care::quick);
+            list(is_thorough ? surroundings::care::thorough : surroundings::care::quick);
         } catch (const std::exception&) { // no memory or no descriptors now: what is new is seen later, or not at all
             made_.left_out = std::max<std::size_t>(made_.left_out, 1);
         }
@@ -166,7 +183,7 @@ recording recorder::stop() {
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
-        stopped_.notify_one();
+        wake_.notify_one();
     }
     thread_.join();
     for (auto& [what, one] : current_)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -35,8 +36,8 @@ struct recording {
     model::sampling_record sampling;
 };
 
-/// Watches what comes and goes, and hands it to a sampler. What lives shorter than the time between two lists (some
-/// milliseconds) may be missed.
+/// Watches what comes and goes, and hands it to a sampler. Whether anything has, the sampler asks at each look; what
+/// lives shorter than the time between two of these may be missed.
 ///
 /// - Thread: any one at a time, so_far() beside it; it lists on a thread of its own.
 /// - GIL: takes none; stop() is called without any, because it waits.
@@ -73,15 +74,15 @@ private:
 
     const std::unique_ptr<surroundings> around_;
     const nanoseconds start_;
-    sampler sampler_;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    bool stopping_ = false;
+    std::atomic<bool> changed_ = false;
+    sampler sampler_; ///< its thread uses what stands above
     std::map<subject, watch> current_;
     recording made_;
     nanoseconds cost_{};
     bool listed_once_ = false;
-
-    std::mutex mutex_;
-    std::condition_variable stopped_;
-    bool stopping_ = false;
     std::thread thread_;
 };
 

@@ -14,7 +14,8 @@ namespace xcores::run {
 
 namespace {
 
-std::atomic<nanoseconds> usual_cost = nanoseconds{0}; // of a look, timer included
+/// What a look costs, timer included: at workers, and at what else there is.
+std::atomic<nanoseconds> usual_costs[2];
 
 /// Who looks may itself be interrupted: what is seen further apart than this was not seen at the same moment.
 constexpr nanoseconds one_moment = std::chrono::microseconds{200};
@@ -33,7 +34,7 @@ void pace::adapt(nanoseconds cost_of_a_look) noexcept {
 sampler::sampler(nanoseconds period, int share, std::function<void()> before_each_look)
     : pace_(period, share), before_each_look_(std::move(before_each_look)) {
     record_.period = period;
-    set_pace(usual_cost.load(std::memory_order_relaxed));
+    set_pace(usual_costs[before_each_look_ ? 1 : 0].load(std::memory_order_relaxed));
     thread_ = std::thread([this] { loop(); });
     os::name_thread(thread_, "xcores sampler"); // before anybody can take it for another's
 }
@@ -114,7 +115,7 @@ void sampler::keep_within_budget(nanoseconds time) noexcept {
         return;
     const auto each = (record_.cost - checked_.cost) / ticks;
     checked_ = {time, record_.cost, record_.ticks};
-    usual_cost.store(each, std::memory_order_relaxed);
+    usual_costs[before_each_look_ ? 1 : 0].store(each, std::memory_order_relaxed);
     set_pace(each);
 }
 

@@ -43,7 +43,8 @@ public:
 
     enum class care { quick, thorough }; ///< quick: may leave out what is dear to find
     virtual std::vector<subject> list(care) = 0;
-    /// Cheap: false where a quick list would most likely say what the last one said.
+    /// Cheap: false where a quick list would most likely say what the last one said. Thread: the sampler's, as for
+    /// look().
     virtual bool has_changed() noexcept = 0;
     /// Whether a quick list says anything about subjects of this kind.
     virtual bool lists_quickly(model::lane_kind) const = 0;

@@ -320,6 +320,24 @@ TEST_CASE("when the run is over, one that ran is taken to have gone on, of one t
     CHECK(waits.judge.last_words(waits.probe.next, 500us).second.length == 0us);
 }
 
+TEST_CASE("who comes to its end between two looks had the GIL then, nobody knows for how much of what it ran") {
+    script waits;
+    waits.tick(0us, gil_state::not_held, thread_state::waiting_gil);
+    waits.probe.next.cpu += 1700us;
+    const auto seen = waits.judge.last_words(waits.probe.next, 3ms);
+    CHECK(seen.first == piece{1300us, thread_state::waiting_gil, gil_state::not_held, 0});
+    CHECK(seen.second == piece{1700us, thread_state::running, gil_state::unknown, 0});
+    script only_asks;
+    only_asks.tick(0us, gil_state::not_held, thread_state::waiting_gil);
+    only_asks.probe.next.cpu += 20us;
+    CHECK(only_asks.judge.last_words(only_asks.probe.next, 3ms).second.length == 0us);
+    script computes;
+    computes.tick(1ms, gil_state::not_held, thread_state::waiting_core);
+    computes.probe.next.cpu += 4ms;
+    CHECK(computes.judge.last_words(computes.probe.next, 4ms).second ==
+          piece{4ms, thread_state::running, gil_state::unknown, 0});
+}
+
 TEST_CASE("when the run is over and nobody looked for long, the sum on a core is told, and that the rest was waited") {
     script runs;
     runs.tick(1ms, gil_state::not_held, thread_state::waiting_core);

@@ -82,6 +82,17 @@ TEST_CASE("a process that has ended and was not collected is not listed") {
     CHECK(std::ranges::count(os::processes_below_this(), ended.id()) == 0);
 }
 
+TEST_CASE("that something has begun is told once") {
+    os::birth_watch births;
+    const child ended("exit 0");
+    CHECK(births.any());
+    int quiet = 0; // other programs start processes too, but not all the time
+    until([&] { return !births.any() && ++quiet > 0; });
+    CHECK(quiet > 0);
+    const other_thread one(other_thread::way::wait);
+    CHECK(births.any());
+}
+
 TEST_CASE("own memory is read, and where there is none that is told") {
     const os::own_memory memory;
     const std::int64_t there = 4711;
