@@ -105,14 +105,17 @@ bool mostly_waits(const configuration& way) {
 
 /// Waiting overlaps in every kind: with as many workers, one that mostly waits and was as good in a single round can be
 /// so always, and what kept it from that was the moment. (Not where threads share a lock, say: that shows in all
-/// rounds.)
-bool is_as_good(const candidate& one, const candidate& best) {
+/// rounds.) And where fewer workers keep all cores busy, more of them cannot do more.
+bool is_as_good(const candidate& one, const candidate& best, std::size_t cores) {
+    constexpr double all_busy = 0.9;
     const bool overlaps = one.way->workers == best.way->workers && mostly_waits(*one.way);
-    return (overlaps ? one.speedup.most : one.speedup.median) >= best.speedup.median * as_good;
+    const bool saturated = one.way->workers < best.way->workers && cores > 0 &&
+                           one.way->cores_busy.value_or(0) >= all_busy * static_cast<double>(cores);
+    return (overlaps || saturated ? one.speedup.most : one.speedup.median) >= best.speedup.median * as_good;
 }
 
 /// Fewest workers first; then the kind that shares most and starts fastest, which is the order of the enumeration.
-const candidate& cheapest_of_the_best(const std::vector<candidate>& all) {
+const candidate& cheapest_of_the_best(const std::vector<candidate>& all, std::size_t cores) {
     const candidate* best = nullptr;
     for (const candidate& one : all)
         if (gains_something(one) && (!best || one.speedup.median > best->speedup.median))
@@ -121,7 +124,7 @@ const candidate& cheapest_of_the_best(const std::vector<candidate>& all) {
     for (const candidate& one : all) {
         const bool cheaper = !choice || one.way->workers < choice->way->workers ||
                              (one.way->workers == choice->way->workers && *one.way->kind < *choice->way->kind);
-        if (gains_something(one) && is_as_good(one, *best) && cheaper)
+        if (gains_something(one) && is_as_good(one, *best, cores) && cheaper)
             choice = &one;
     }
     return *choice;
@@ -205,7 +208,7 @@ recommendation threads_are_enough(const comparison& all, const std::vector<candi
 }
 
 recommendation use(const comparison& all, const std::vector<candidate>& from) {
-    const candidate& choice = cheapest_of_the_best(from);
+    const candidate& choice = cheapest_of_the_best(from, all.environment.cores.size());
     const configuration& way = *choice.way;
     recommendation made;
     if (way.kind == worker_kind::threads) {

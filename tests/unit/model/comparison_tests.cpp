@@ -211,6 +211,24 @@ TEST_CASE("threads that only wait are as good as others if they were in a single
     CHECK(recommended(way(threads, 4, {40ms, 45ms, 31ms})) == procs);       // they do not wait
 }
 
+TEST_CASE("more workers than keep the cores busy are recommended only if the fewer never came near") {
+    const auto busy = [](int workers, std::vector<nanoseconds> walls) {
+        auto one = way(procs, workers, std::move(walls));
+        one.cores_busy = 1.9;
+        return one;
+    };
+    const auto recommended = [&](std::vector<nanoseconds> by_two, double cores_busy = 1.9) {
+        auto two = busy(2, std::move(by_two));
+        two.cores_busy = cores_busy;
+        return recommendation_for(
+                   of(work_reading::divided, {serially({100ms, 100ms, 100ms}), two, busy(8, {50ms, 50ms, 50ms})}))
+            .workers;
+    };
+    CHECK(recommended({60ms, 62ms, 51ms}) == 2);
+    CHECK(recommended({60ms, 62ms, 59ms}) == 8);
+    CHECK(recommended({60ms, 62ms, 51ms}, 1.2) == 8); // they left something to do for more
+}
+
 TEST_CASE("much data: stay serial, because moving it costs more than the work saves") {
     const auto use = recommendation_for(test::data_heavy());
     CHECK_FALSE(use.kind);
