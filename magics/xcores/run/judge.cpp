@@ -73,6 +73,8 @@ bool wanted_gil(const judge::verdict& seen) {
 class round_of_turns {
 public:
     void include(const turn& one) {
+        if (one.end <= one.start) // it only just began
+            return;
         const auto& seen = one.seen;
         const bool pauses = is_pause(seen.first) || is_pause(seen.second);
         auto start = one.start;

@@ -174,6 +174,13 @@ TEST_CASE("who waited for the GIL before and after had it while it ran, where th
     CHECK(turns[3].seen.second == held(2ms));
 }
 
+TEST_CASE("who only just began takes no time from the others") {
+    std::vector turns{between_looks({held(2ms), waited(8ms)}), between_looks(in_between(3ms)), between_looks({})};
+    turns[2].start = turns[2].end;
+    run::place_turns(turns);
+    CHECK(turns[1].seen.second == held(3ms));
+}
+
 TEST_CASE("what runs longer than the GIL was free did not have it all the time, so nobody knows") {
     std::vector turns{between_looks({{}, held(10ms)}), between_looks(in_between(3ms))};
     run::place_turns(turns);
