@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Executed notebooks opened elsewhere: trusted and not, in JupyterLab, in Notebook 7 and as a page without scripts."""
 
+import base64
 import json
 import pathlib
 import re
@@ -130,6 +131,15 @@ def test_the_html_page_shows_all_without_scripts(browser: Chrome, page_without_s
     browser.get(page_without_scripts)
     check_all_is_shown_and_nothing_lives(browser, ".jp-OutputArea-output")
     shot_of_each(browser, screenshot, ".jp-OutputArea-output", "html")
+
+
+def test_the_printed_page_has_every_picture(browser: Chrome, page_without_scripts: str) -> None:
+    browser.get(page_without_scripts)
+    wait(browser, lambda _: all(width >= 900 for width in widths(browser, ".jp-OutputArea-output")))
+    printed = base64.b64decode(browser.print_page())
+    assert printed.startswith(b"%PDF")
+    widths_there = re.findall(rb"/Subtype /Image\s+/Width (\d+)[^>]*?/SMask", printed)  # a mask is an image too
+    assert len([width for width in widths_there if int(width) >= 900]) == PICTURES
 
 
 def test_a_live_cell_lets_nothing_of_a_worker_into_the_page(browser: Chrome, lab: str, executed: pathlib.Path) -> None:

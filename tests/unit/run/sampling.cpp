@@ -188,6 +188,19 @@ TEST_CASE("what runs longer than the GIL was free did not have it all the time, 
     CHECK(turns[1].seen.second == waited(7ms));
 }
 
+TEST_CASE("what a thread that mostly slept ran may have been with the GIL, so it must fit too") {
+    const auto woke = [](nanoseconds length) {
+        return between_looks({ran(length), {10ms - length, thread_state::blocked, gil_state::not_held, 0}});
+    };
+    std::vector turns{woke(2ms), between_looks(in_between(6ms)), between_looks({held(2ms), waited(8ms)})};
+    run::place_turns(turns);
+    CHECK(turns[1].seen.second == held(6ms));
+    CHECK(turns[0].seen.first == ran(2ms));
+    turns = {woke(4ms), between_looks(in_between(6ms)), between_looks({held(2ms), waited(8ms)})};
+    run::place_turns(turns);
+    CHECK(turns[1].seen.first == ran(6ms));
+}
+
 TEST_CASE("a GIL is shared out among its own threads only") {
     std::vector turns{between_looks({{}, held(10ms)}, 2), between_looks(in_between(3ms)),
                       between_looks(in_between(3ms), 0)};
@@ -256,6 +269,19 @@ TEST_CASE("who has the GIL at both looks and ran half the time gave it away, if 
     std::vector handed{between_looks({{}, stood_still}), between_looks({held(8ms), waited(2ms)})};
     run::place_turns(handed);
     CHECK(handed[0].seen.second == waited(10ms));
+}
+
+TEST_CASE("however often a thread asks for the GIL, that is not taken for having had it") {
+    script one;
+    one.tick(0us, gil_state::not_held, thread_state::waiting_gil);
+    nanoseconds ran{};
+    for (int look = 0; look < 100; ++look) {
+        const auto seen = one.tick(70us, gil_state::not_held, thread_state::waiting_gil, 9ms);
+        CHECK(seen.about == run::judge::doubt::none);
+        ran += seen.first.length;
+    }
+    CHECK(ran >= 6ms);
+    CHECK(one.tick(4ms, gil_state::not_held, thread_state::waiting_gil, 9ms).about == run::judge::doubt::between);
 }
 
 TEST_CASE("short runs between looks are gathered until they fill half a tick") {
