@@ -12,7 +12,8 @@ gil_probe::gil_probe(PyThreadState* state) noexcept
     : state_(state), gil_(reinterpret_cast<std::uintptr_t>(xcores_gil_of(PyThreadState_GetInterpreter(state)))) {}
 
 run::probe::reading gil_probe::read() noexcept {
-    return {thread_.cpu_time(), thread_.core(), xcores_holds_gil(state_) ? gil_state::held : gil_state::not_held};
+    return {thread_.cpu_time(), thread_.core(), xcores_holds_gil(state_) ? gil_state::held : gil_state::not_held,
+            handovers()};
 }
 
 std::uint64_t gil_probe::handovers() const noexcept {

@@ -149,6 +149,12 @@ model::gil_state interpreter_watch::state_of(std::int64_t native_id, int positio
     return gils_[index].holder == native_id ? model::gil_state::held : model::gil_state::not_held;
 }
 
+std::uint64_t interpreter_watch::handovers_of(int position) const noexcept {
+    const std::lock_guard lock(mutex_);
+    const auto index = static_cast<std::size_t>(position);
+    return position < 0 || index >= gils_.size() ? 0 : gils_[index].switches;
+}
+
 bool interpreter_watch::holds_any(std::int64_t native_id) const noexcept {
     const std::lock_guard lock(mutex_);
     return std::ranges::any_of(gils_, [&](const entry& one) { return one.holder == native_id; });

@@ -37,6 +37,7 @@ public:
 
     /// As of the last look.
     model::gil_state state_of(std::int64_t native_id, int gil) const noexcept;
+    std::uint64_t handovers_of(int gil) const noexcept; ///< since some fixed moment
     bool holds_any(std::int64_t native_id) const noexcept;
     bool is_in_a_gil(std::uintptr_t address) const noexcept; ///< a thread that sleeps there waits for a GIL
 

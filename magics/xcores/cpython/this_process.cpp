@@ -57,7 +57,7 @@ public:
                 standing_ = probe_.look();
             known_ = false;
         }
-        return {now, standing_.core, state_of_gil()};
+        return {now, standing_.core, state_of_gil(), watch_.handovers_of(gil_)};
     }
 
     std::uintptr_t gil() const noexcept override { return static_cast<std::uintptr_t>(gil_ + 1); }

@@ -20,7 +20,6 @@ constexpr nanoseconds worth_a_cut = std::chrono::milliseconds{1};
 
 /// Who waits for the GIL wakes after each switch interval, to ask for it again: that takes less.
 constexpr nanoseconds asking_again = std::chrono::microseconds{50};
-constexpr nanoseconds usual_interval = std::chrono::milliseconds{5};
 
 /// Seen to hold its GIL, and on a core almost all the time: nobody else can have had it for long.
 bool surely_held(gil_state seen, nanoseconds ran, nanoseconds elapsed) {
@@ -96,14 +95,16 @@ public:
         for (const auto& piece : {seen.first, seen.second})
             if (seen.about == doubt::none && piece.state == thread_state::running && piece.gil == gil_state::unknown)
                 elsewhere_ += piece.length;
+        takers_ += seen.about == doubt::between || seen.about == doubt::tail ? 1 : 0;
+        handovers_ = std::max(handovers_, one.handovers);
         wanted_ = wanted_ || wanted_gil(seen);
     }
     bool fits() const {
         const auto all = movable_ + fixed_;
-        return wanted_ && all - all / spent_on_asking + elsewhere_ <= room() + fixed_;
+        return wanted_ && handovers_ >= takers_ && all - all / spent_on_asking + elsewhere_ <= room() + fixed_;
     }
     bool somebody_else_had_it() const {
-        return held_ > nanoseconds{0} || (movable_ + fixed_ > nanoseconds{0} && fits());
+        return handovers_ > 0 && (held_ > nanoseconds{0} || (movable_ + fixed_ > nanoseconds{0} && fits()));
     }
     /// Of what `movable` ran, what it spent on asking.
     nanoseconds asking(nanoseconds movable) const {
@@ -120,8 +121,10 @@ private:
     nanoseconds held_{};
     nanoseconds movable_{};
     nanoseconds fixed_{};
-    nanoseconds elsewhere_{}; ///< what threads ran, perhaps with the GIL, of which nothing will be deduced
-    bool wanted_ = false;     ///< by one of them, all the time
+    nanoseconds elsewhere_{};  ///< what threads ran, perhaps with the GIL, of which nothing will be deduced
+    std::uint64_t takers_ = 0; ///< who must have been handed the GIL, if they had it
+    std::uint64_t handovers_ = 0;
+    bool wanted_ = false; ///< by one of them, all the time
 };
 
 /// Somewhere between the looks with the GIL; `at` is the time that the next one begins.
@@ -241,10 +244,9 @@ judge::verdict judge::operator()(probe& what, const probe::reading& reading, nan
         return {{}, of_length(rested, elapsed)};
     owed_ -= due;
     const bool waits = before.state == thread_state::waiting_gil && now.state == thread_state::waiting_gil;
-    const bool only_asked = progress <= asking_again * (1 + elapsed / usual_interval);
     return {.first = {due, thread_state::running, gil_state::unknown, now.core},
             .second = of_length(rested, rest),
-            .about = waits && !only_asked ? doubt::between : doubt::none};
+            .about = waits ? doubt::between : doubt::none};
 }
 
 judge::verdict judge::last_words(const probe::reading& reading, nanoseconds elapsed, bool late) const noexcept {

@@ -62,12 +62,14 @@ struct turn {
     std::uintptr_t gil = 0; ///< the same number for threads of the same GIL; 0: unknown
     nanoseconds start{};
     nanoseconds end{};
+    std::uint64_t handovers = 0; ///< of the GIL, in between
     judge::verdict seen;
 };
 
 /// What the threads of a GIL tell together. While somebody waits for it, somebody has it; and if all that ran in doubt
-/// fits into the time that is left by those who were seen to hold it, it ran with the GIL. In what order is not known:
-/// it is that of `all`. Where it does not fit, or nobody waits, it stays unknown who held it.
+/// fits into the time that is left by those who were seen to hold it, and the GIL was handed over often enough, it ran
+/// with the GIL. In what order is not known: it is that of `all`. Where it does not fit, or nobody waits, it stays
+/// unknown who held it.
 void place_turns(std::span<turn> all) noexcept;
 
 } // namespace xcores::run

@@ -22,6 +22,7 @@ public:
         nanoseconds cpu{-1}; ///< CPU time since some fixed moment; negative: unknown
         int core = -1;       ///< where it runs or last ran
         model::gil_state gil = model::gil_state::unknown;
+        std::uint64_t handovers = 0; ///< of its GIL, from one thread to another, since some fixed moment; 0: unknown
     };
     virtual reading read() noexcept = 0;
 

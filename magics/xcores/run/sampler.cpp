@@ -52,7 +52,7 @@ void sampler::add(probe& what, sample_log& log) {
     const std::lock_guard lock(mutex_);
     log.clear();
     const auto first = read(what);
-    entries_.push_back({&what, &log, {}});
+    entries_.push_back({&what, &log, {}, first.seen.handovers});
     turns_.push_back({.gil = what.gil(), .start = first.time, .end = first.time, .seen = {}});
     entries_.back().judgement(what, first.seen, nanoseconds{0});
     if (entries_.size() == 1)
@@ -144,6 +144,7 @@ void sampler::look_at(entry& one, turn& its, nanoseconds time, nanoseconds step)
         return;
     // The GIL was looked at before: an interruption since then makes this another moment.
     const bool late = is_late(elapsed, step) || now.time - time > one_moment;
+    its.handovers = now.seen.handovers - std::exchange(one.handovers, now.seen.handovers);
     its.seen = one.judgement(*one.what, now.seen, elapsed, late);
     its.end = now.time;
 }

@@ -59,6 +59,7 @@ private:
         probe* what;
         sample_log* log;
         judge judgement;
+        std::uint64_t handovers; ///< of its GIL at the last look
     };
     void loop() noexcept;
     bool has_nothing_to_do() const noexcept { return entries_.empty() && !before_each_look_; }

@@ -136,7 +136,7 @@ namespace {
 constexpr std::uintptr_t one_gil = 1;
 
 run::turn between_looks(run::judge::verdict seen, std::uintptr_t gil = one_gil) {
-    return {.gil = gil, .start = 0ms, .end = 10ms, .seen = seen};
+    return {.gil = gil, .start = 0ms, .end = 10ms, .handovers = 2, .seen = seen};
 }
 
 constexpr piece held(nanoseconds length) {
@@ -271,17 +271,17 @@ TEST_CASE("who has the GIL at both looks and ran half the time gave it away, if 
     CHECK(handed[0].seen.second == waited(10ms));
 }
 
-TEST_CASE("however often a thread asks for the GIL, that is not taken for having had it") {
-    script one;
-    one.tick(0us, gil_state::not_held, thread_state::waiting_gil);
-    nanoseconds ran{};
-    for (int look = 0; look < 100; ++look) {
-        const auto seen = one.tick(70us, gil_state::not_held, thread_state::waiting_gil, 9ms);
-        CHECK(seen.about == run::judge::doubt::none);
-        ran += seen.first.length;
-    }
-    CHECK(ran >= 6ms);
-    CHECK(one.tick(4ms, gil_state::not_held, thread_state::waiting_gil, 9ms).about == run::judge::doubt::between);
+TEST_CASE("however often a thread asks for the GIL, it had it only if it was handed over") {
+    std::vector turns{between_looks(in_between(3ms)), between_looks({held(2ms), waited(8ms)})};
+    turns[0].handovers = turns[1].handovers = 0;
+    run::place_turns(turns);
+    CHECK(turns[0].seen.first == ran(3ms));
+    const piece stood{10ms, thread_state::waiting_core, gil_state::held, 0};
+    std::vector kept{between_looks({{}, stood}), between_looks(in_between(3ms))};
+    kept[0].handovers = kept[1].handovers = 0;
+    run::place_turns(kept);
+    CHECK(kept[0].seen.second == stood);
+    CHECK(kept[1].seen.first == ran(3ms));
 }
 
 TEST_CASE("short runs between looks are gathered until they fill half a tick") {
