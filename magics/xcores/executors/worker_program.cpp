@@ -308,7 +308,10 @@ void worker_program::end_jobs() {
 }
 
 void worker_program::execute() {
-    begin_sampling(workers_, period_);
+    {
+        const cpython::attached inside(state_); // so that the first look sees whose GIL it is
+        begin_sampling(workers_, period_);
+    }
     auto used = measured(*probe_, [this] {
         const cpython::attached inside(state_);
         block_interrupts(false);

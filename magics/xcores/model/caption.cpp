@@ -123,9 +123,8 @@ std::string took_turns(const report& from, const figures& all) {
     const auto shared = std::ranges::find_if(from.gils, [](const gil_record& gil) { return gil.workers.size() > 1; });
     if (shared == from.gils.end())
         return ": " + waits(all.gil_waits, all.ran, "the GIL");
-    const auto held = held_share(from, *shared);
-    return " took turns: one GIL" + (held ? ", held " + percent(*held) + " of the time" : "") + "; " +
-           waits(all.gil_waits, all.ran, "it");
+    const std::string held = held_words(from, *shared);
+    return " took turns: one GIL" + (held.empty() ? "" : ", " + held) + "; " + waits(all.gil_waits, all.ran, "it");
 }
 
 std::string short_of_cores(const report& from, const figures& all, const totals& sum) {

@@ -50,20 +50,13 @@ std::string joined(const std::vector<std::string>& parts) {
     return text;
 }
 
-/// Of the GIL that was held most. Empty when nothing is known of any.
-std::optional<double> most_held(const report& from) {
-    std::optional<double> most;
-    for (const gil_record& gil : from.gils)
-        most = std::max(most, held_share(from, gil));
-    return most;
-}
-
 std::string held_text(const report& from) {
-    const auto held = most_held(from);
-    if (!held)
+    const auto most =
+        std::ranges::max_element(from.gils, {}, [&](const gil_record& gil) { return held_share(from, gil); });
+    const std::string held = most == from.gils.end() ? "" : held_words(from, *most);
+    if (held.empty())
         return "who held the GIL is unknown";
-    return (from.gils.size() == 1 ? "the GIL was held " : "the GIL that was most in use was held ") + percent(held) +
-           " of the time";
+    return (from.gils.size() == 1 ? "the GIL was " : "the GIL that was most in use was ") + held;
 }
 
 std::string what_mattered(const report& from, const sum_of_kind& python, const sum_of_kind& native,

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <xcores/model/format.hpp>
+
 namespace xcores::model {
 
 namespace {
@@ -201,6 +203,19 @@ std::optional<double> held_share(const report& from, const gil_record& gil) {
     for (const interval& one : unclear_holding(from, gil))
         known -= overlap(one, *running);
     return known >= running->length() / least_known ? std::optional(ratio(sum, known)) : std::nullopt;
+}
+
+std::string held_words(const report& from, const gil_record& gil) {
+    constexpr double worth_telling = 0.05;
+    const auto held = held_share(from, gil);
+    if (!held)
+        return "";
+    const auto running = totals_of(from).running.value_or(interval{});
+    nanoseconds unclear{};
+    for (const interval& one : unclear_holding(from, gil))
+        unclear += overlap(one, running);
+    return "held " + percent(held) + " of the time" +
+           (ratio(unclear, running.length()) >= worth_telling ? " that is known" : "");
 }
 
 std::vector<double> holders_of(const report& from, const gil_record& gil) {

@@ -60,6 +60,10 @@ std::vector<interval> unclear_holding(const report&, const gil_record&);
 /// known.
 std::optional<double> held_share(const report&, const gil_record&);
 
+/// "held 98 % of the time"; where it is unknown who held it for a part worth telling, "… of the time that is known".
+/// Empty when too little is known.
+std::string held_words(const report&, const gil_record&);
+
 /// Who held it: share of all holding by each of `gil_record::workers`, in that order, adding up to 1. Empty when never
 /// held.
 std::vector<double> holders_of(const report&, const gil_record&);

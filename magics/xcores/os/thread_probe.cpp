@@ -36,8 +36,9 @@ std::string contents_of(const char* path) noexcept {
 
 } // namespace
 
-thread_probe::thread_probe() noexcept : core_(core_field()), native_id_(::syscall(SYS_gettid)) {
-    if (pthread_getcpuclockid(pthread_self(), &clock_) != 0)
+thread_probe::thread_probe() noexcept
+    : core_(core_field()), thread_(pthread_self()), native_id_(::syscall(SYS_gettid)) {
+    if (pthread_getcpuclockid(thread_, &clock_) != 0)
         clock_ = -1;
     const auto path = "/proc/self/task/" + std::to_string(native_id_) + "/syscall";
     system_call_ = unique_fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -55,6 +56,8 @@ nanoseconds thread_probe::cpu_time() const noexcept {
 }
 
 thread_probe::situation thread_probe::look() const noexcept {
+    if (pthread_equal(thread_, pthread_self()))
+        return {activity::runnable, 0};
     return situation_in(system_call_);
 }
 

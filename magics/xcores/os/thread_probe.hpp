@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include <pthread.h>
+
 #include <xcores/os/clock.hpp>
 #include <xcores/os/fd.hpp>
 
@@ -29,11 +31,14 @@ public:
         activity what = activity::unknown;
         std::uintptr_t futex = 0; ///< in_system_call: the address waited on when the call is futex, else 0
     };
-    situation look() const noexcept; ///< one pread of /proc/self/task/TID/syscall
+    /// One pread of /proc/self/task/TID/syscall. A thread that looks at itself is runnable: its system call is this
+    /// one.
+    situation look() const noexcept;
 
 private:
     const volatile std::uint32_t* core_ = nullptr;
     clockid_t clock_{};
+    pthread_t thread_{};
     std::int64_t native_id_ = 0;
     unique_fd system_call_;
 };

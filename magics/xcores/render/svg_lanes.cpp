@@ -33,9 +33,15 @@ std::string ribbon_heading(const model::gil_record& gil) {
     return text;
 }
 
+bool is_any_core_known(const model::report& from) {
+    return std::ranges::any_of(from.workers, [](const model::worker_record& worker) {
+        return std::ranges::any_of(worker.spans, [](const model::span& one) { return one.core >= 0; });
+    });
+}
+
 std::optional<double> busy_share(const model::report& from, const std::vector<stretch>& visits) {
     const auto running = model::totals_of(from).running;
-    if (!running || running->length() <= model::nanoseconds{0})
+    if (!running || running->length() <= model::nanoseconds{0} || !is_any_core_known(from))
         return std::nullopt;
     return coverage(in_turn(visits, 1), *running, 1, 1).share(0, 0);
 }

@@ -95,8 +95,8 @@ std::string sampling_of(const model::report& from) {
         return "Not sampled.";
     const model::sampling_record& sampling = *from.sampling;
     if (sampling.ticks == 0)
-        return "Not sampled: over before the first sample, which is due after " +
-               model::round_duration(sampling.period) + ".";
+        return "Looked at when it began and when it ended: over before the first sample, which is due after " +
+               model::round_duration(sampling.widest_period.value_or(sampling.period)) + ".";
     const double cost = static_cast<double>(sampling.cost.count()) /
                         static_cast<double>(std::max(from.elapsed, nanoseconds{1}).count());
     std::string text = "Sampled " + model::count(sampling.ticks) + (sampling.ticks == 1 ? " time" : " times");

@@ -89,7 +89,7 @@ std::string holders(const model::report& from, const model::gil_record& gil, dou
 std::string gil_line(const model::report& from, const model::gil_record& gil) {
     const auto held = model::held_share(from, gil);
     std::string text = "GIL of " + with_article(gil.name) + ": ";
-    text += held ? "held " + model::percent(*held) + " of the time" : "who held it is unknown";
+    text += held ? model::held_words(from, gil) : "who held it is unknown";
     if (gil.workers.size() > 1 && held)
         text += holders(from, gil, *held);
     if (gil.workers.size() > 1 && gil.handovers)

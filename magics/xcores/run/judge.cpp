@@ -257,16 +257,18 @@ judge::verdict judge::last_words(const probe::reading& reading, nanoseconds elap
         return unseen(ran, elapsed, before_.state);
     auto on = before_;
     on.length = ran;
-    const bool got_it = before_.state == thread_state::waiting_gil && ran >= asking_again;
-    if (got_it || (before_.gil == gil_state::not_held && ran > worth_a_cut))
-        on.gil = gil_state::unknown; // without it no code comes to its end
-    if (before_.state == thread_state::running)
-        return {{}, on};
-    if (!got_it)
+    if (before_.state == thread_state::running) {
+        if (before_.gil == gil_state::not_held && ran > worth_a_cut)
+            on.gil = gil_state::unknown; // without it no code comes to its end
+        const auto rest = elapsed - ran;
+        return rest > worth_a_cut ? verdict{on, {.length = rest}} : verdict{{}, on};
+    }
+    if (before_.state == thread_state::unknown || ran < asking_again)
         return {};
+    on.state = thread_state::running;
+    on.gil = gil_state::unknown;
     auto waited = before_;
     waited.length = elapsed - ran;
-    on.state = thread_state::running;
     return {waited, on};
 }
 

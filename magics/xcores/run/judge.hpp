@@ -44,8 +44,8 @@ public:
     /// was nor who held the GIL; unless it ran almost all the time and holds it now.
     verdict operator()(probe&, const probe::reading& now, nanoseconds elapsed, bool late = false) noexcept;
 
-    /// When the run is over: what the thread does now has nothing to do with it, but as long as it was running, it ran
-    /// on as it did.
+    /// When the run is over: what the thread does now has nothing to do with it. One that was running ran on as it did,
+    /// and of a rest that is worth showing nobody knows what it did; one that was waiting ran at last.
     verdict last_words(const probe::reading& now, nanoseconds elapsed, bool late = false) const noexcept;
 
 private:

@@ -341,16 +341,34 @@ TEST_CASE("a late look at a thread that ran all the time and has its GIL takes i
     CHECK(seen.second == piece{40ms, thread_state::running, gil_state::held, 0});
 }
 
-TEST_CASE("when the run is over, one that ran is taken to have gone on, of one that did not nothing is said") {
+TEST_CASE("when the run is over, one that ran is taken to have gone on") {
     script runs;
     runs.tick(1ms, gil_state::held, thread_state::waiting_core);
     runs.probe.next = {runs.probe.next.cpu + 300us, 0, gil_state::not_held};
     CHECK(runs.judge.last_words(runs.probe.next, 500us).second ==
           piece{300us, thread_state::running, gil_state::held, 0});
-    script waits;
-    waits.tick(0us, gil_state::not_held, thread_state::blocked);
-    waits.probe.next.cpu += 300us;
-    CHECK(waits.judge.last_words(waits.probe.next, 500us).second.length == 0us);
+}
+
+TEST_CASE("when the run is over long after the last look, one that ran then and hardly since did something unknown") {
+    script slept;
+    slept.tick(1ms, gil_state::held, thread_state::waiting_core);
+    slept.probe.next.cpu += 2ms;
+    const auto seen = slept.judge.last_words(slept.probe.next, 90ms);
+    CHECK(seen.first == piece{2ms, thread_state::running, gil_state::held, 0});
+    CHECK(seen.second == piece{88ms, thread_state::unknown, gil_state::unknown, -1});
+}
+
+TEST_CASE("when the run is over, one that was blocked and has run since did so at last") {
+    script woke;
+    woke.tick(0us, gil_state::not_held, thread_state::blocked);
+    woke.probe.next.cpu += 20ms;
+    const auto seen = woke.judge.last_words(woke.probe.next, 60ms);
+    CHECK(seen.first == piece{40ms, thread_state::blocked, gil_state::not_held, 0});
+    CHECK(seen.second == piece{20ms, thread_state::running, gil_state::unknown, 0});
+    script sleeps;
+    sleeps.tick(0us, gil_state::not_held, thread_state::blocked);
+    sleeps.probe.next.cpu += 20us;
+    CHECK(sleeps.judge.last_words(sleeps.probe.next, 500us).second.length == 0us);
 }
 
 TEST_CASE("who comes to its end between two looks had the GIL then, nobody knows for how much of what it ran") {
