@@ -188,9 +188,13 @@ judge::verdict judge::operator()(probe& what, const probe::reading& reading, nan
         before_ = {elapsed, thread_state::unknown, reading.gil, reading.core};
         return {{}, before_};
     }
-    const auto progress = cpu_ < nanoseconds{0} ? nanoseconds{0} : reading.cpu - cpu_;
+    const bool begins = cpu_ < nanoseconds{0};
+    const bool had_begun = std::exchange(only_began_, begins);
+    const auto progress = begins ? nanoseconds{0} : reading.cpu - cpu_;
     cpu_ = reading.cpu;
     const auto before = std::exchange(before_, see(what, reading, progress));
+    if (begins && before_.state == thread_state::running && before_.gil == gil_state::not_held)
+        before_.gil = gil_state::unknown; // it is about to take it
     const bool had_waited = before.state == thread_state::waiting_gil && before_.gil == gil_state::not_held;
     if (had_waited && progress < asking_again && before_.state == thread_state::running)
         before_.state = thread_state::waiting_gil;
@@ -204,8 +208,8 @@ judge::verdict judge::operator()(probe& what, const probe::reading& reading, nan
     // Where it ran at one of the two moments, or had the GIL at one of them, that is when it ran.
     const bool got = now.gil == gil_state::held && before.gil != gil_state::held;
     const bool gave = before.gil == gil_state::held && now.gil != gil_state::held;
-    // That it held it at one of them does not say for how much of a longer time.
-    const bool unclear = runnable && ran > worth_a_cut && (was_runnable ? got || gave : had_waited);
+    // That it held it at one of them does not say for how much of a longer time, except when it had only begun.
+    const bool unclear = runnable && ran > worth_a_cut && (was_runnable ? (got && !had_begun) || gave : had_waited);
     const auto running = [unclear](piece one) {
         one.gil = unclear ? gil_state::unknown : one.gil;
         return one;
@@ -214,7 +218,8 @@ judge::verdict judge::operator()(probe& what, const probe::reading& reading, nan
         now.state = runnable ? thread_state::waiting_core : now.state;
         return {.first = of_length(running(before), ran),
                 .second = of_length(now, elapsed - ran),
-                .about = unclear ? doubt::front : doubt::none};
+                .about = unclear || (had_begun && before.gil == gil_state::unknown && ran > worth_a_cut) ? doubt::front
+                                                                                                         : doubt::none};
     }
     if (runnable && (was_runnable ? got : before.state != thread_state::unknown)) {
         auto waited = before;

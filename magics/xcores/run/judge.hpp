@@ -53,8 +53,9 @@ private:
     static verdict unseen(nanoseconds ran, nanoseconds elapsed, model::thread_state otherwise) noexcept;
 
     nanoseconds cpu_{-1};
-    nanoseconds owed_{}; ///< CPU time seen and not yet shown, where there was less of it than a tick or more
-    piece before_;       ///< what the last look saw; "running" means runnable
+    nanoseconds owed_{};      ///< CPU time seen and not yet shown, where there was less of it than a tick or more
+    piece before_;            ///< what the last look saw; "running" means runnable
+    bool only_began_ = false; ///< that was the first one
 };
 
 /// A thread and its GIL between two looks.
