@@ -75,6 +75,9 @@ std::string what_mattered(const report& from, const sum_of_kind& python, const s
         return work_of(process, "process", "processes");
     if (ratio(native.cpu, cpu) >= mostly)
         return work_of(native, "native thread", "native threads") + ", without the GIL";
+    const double unclear = ratio(python.times.running_unclear, clear + python.times.running_unclear);
+    if (unclear >= mostly)
+        return "for " + percent(unclear) + " of the threads' running time it is unknown who held the GIL";
     if (ratio(python.times.waiting_gil, wanted) >= notable)
         return held_text(from) + ", and busy threads waited for it " +
                percent(ratio(python.times.waiting_gil, wanted)) + " of theirs";

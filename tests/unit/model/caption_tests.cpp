@@ -163,6 +163,9 @@ TEST_CASE("work that ran without the GIL, in native threads or in processes is t
     };
     CHECK(sentence(main_thread().cpu(90ms).running(90ms).holding(10ms), waiting) ==
           "2 Python threads kept 0.91 of 2 cores busy; 90 % of the threads' running time was without the GIL.");
+    CHECK(sentence(main_thread().cpu(90ms).elsewhere(80ms).running(10ms).holding(10ms), waiting) ==
+          "2 Python threads kept 0.91 of 2 cores busy; for 80 % of the threads' running time it is unknown who held "
+          "the GIL.");
     CHECK(sentence(waiting,
                    worker().named(lane_kind::native_thread, "native: x 1").ran(0ms, 100ms).cpu(99ms).running(100ms)) ==
           "1 Python thread and 1 native thread kept 1.00 of 2 cores busy; the native thread did 99 % of the work, "
