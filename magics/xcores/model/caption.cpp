@@ -52,7 +52,7 @@ struct figures {
     nanoseconds sampled{};
     double running = 0;
     double without_gil = 0; ///< share of the running
-    double blocked = 0;
+    double blocked = 0;     ///< share of the known
     double known = 0;
     double waiting_gil = 0;
     double waiting_core = 0;
@@ -99,7 +99,7 @@ figures figures_of(const report& from) {
     all.sampled = sum.sampled;
     all.running = ratio(clear + sum.running_unclear, sum.sampled);
     all.without_gil = ratio(sum.running_without_gil, clear);
-    all.blocked = ratio(sum.blocked, sum.sampled);
+    all.blocked = ratio(sum.blocked, sum.sampled - sum.unknown);
     all.known = ratio(sum.sampled - sum.unknown, sum.sampled);
     all.waiting_gil = ratio(sum.waiting_gil, sum.sampled);
     all.waiting_core /= static_cast<double>(std::max(all.ran, std::ptrdiff_t{1}));

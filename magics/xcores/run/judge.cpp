@@ -76,6 +76,7 @@ public:
         if (one.end <= one.start) // it only just began
             return;
         const auto& seen = one.seen;
+        free_.start = std::max(free_.start, one.not_before);
         const bool pauses = is_pause(seen.first) || is_pause(seen.second);
         auto start = one.start;
         auto end = one.end;
@@ -218,8 +219,7 @@ judge::verdict judge::operator()(probe& what, const probe::reading& reading, nan
         now.state = runnable ? thread_state::waiting_core : now.state;
         return {.first = of_length(running(before), ran),
                 .second = of_length(now, elapsed - ran),
-                .about = unclear || (had_begun && before.gil == gil_state::unknown && ran > worth_a_cut) ? doubt::front
-                                                                                                         : doubt::none};
+                .about = unclear ? doubt::front : doubt::none};
     }
     if (runnable && (was_runnable ? got : before.state != thread_state::unknown)) {
         auto waited = before;
@@ -275,6 +275,16 @@ judge::verdict judge::last_words(const probe::reading& reading, nanoseconds elap
     auto waited = before_;
     waited.length = elapsed - ran;
     return {waited, on};
+}
+
+nanoseconds end_of_hold(const turn& one) noexcept {
+    auto at = one.start;
+    nanoseconds end{};
+    for (const auto& piece : {one.seen.first, one.seen.second, one.seen.third, one.seen.fourth}) {
+        at += piece.length;
+        end = is_hold(piece) ? at : end;
+    }
+    return end;
 }
 
 void place_turns(std::span<turn> all) noexcept {

@@ -64,6 +64,7 @@ struct turn {
     nanoseconds start{};
     nanoseconds end{};
     std::uint64_t handovers = 0; ///< of the GIL, in between
+    nanoseconds not_before{};    ///< until then one had the GIL that is looked at no more
     judge::verdict seen;
 };
 
@@ -72,5 +73,8 @@ struct turn {
 /// with the GIL. In what order is not known: it is that of `all`. Where it does not fit, or nobody waits, it stays
 /// unknown who held it.
 void place_turns(std::span<turn> all) noexcept;
+
+/// When a thread last had the GIL; zero if it had it not.
+nanoseconds end_of_hold(const turn&) noexcept;
 
 } // namespace xcores::run

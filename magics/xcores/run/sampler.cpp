@@ -70,6 +70,9 @@ void sampler::remove(probe& what) noexcept {
     its_turn->start = its_turn->end;
     its_turn->seen = found->judgement.last_words(last.seen, elapsed, is_late(elapsed, pace_.period()));
     write(*found->log, *its_turn);
+    for (turn& other : turns_)
+        if (other.gil != 0 && other.gil == its_turn->gil)
+            other.not_before = std::max(other.not_before, end_of_hold(*its_turn));
     turns_.erase(its_turn);
     entries_.erase(found);
 }

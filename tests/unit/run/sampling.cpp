@@ -174,6 +174,17 @@ TEST_CASE("who waited for the GIL before and after had it while it ran, where th
     CHECK(turns[3].seen.second == held(2ms));
 }
 
+TEST_CASE("nobody is placed where one had the GIL that is gone by now") {
+    const auto gone = between_looks({held(4ms), {}});
+    CHECK(run::end_of_hold(gone) == 4ms);
+    CHECK(run::end_of_hold(between_looks({waited(8ms), {}})) == 0ms);
+    std::vector turns{between_looks(in_between(3ms)), between_looks({waited(8ms), held(2ms)})};
+    turns[0].not_before = run::end_of_hold(gone);
+    run::place_turns(turns);
+    CHECK(turns[0].seen.first == waited(4ms));
+    CHECK(turns[0].seen.second == held(3ms));
+}
+
 TEST_CASE("who only just began takes no time from the others") {
     std::vector turns{between_looks({held(2ms), waited(8ms)}), between_looks(in_between(3ms)), between_looks({})};
     turns[2].start = turns[2].end;
@@ -308,7 +319,7 @@ TEST_CASE("who was about to take its GIL at the first look and waits for it at t
     const auto seen = begins.tick(3ms, gil_state::not_held, thread_state::waiting_gil, 10ms);
     CHECK(seen.first == piece{3ms, thread_state::running, gil_state::unknown, 0});
     CHECK(seen.second == piece{7ms, thread_state::waiting_gil, gil_state::not_held, 0});
-    CHECK(seen.about == run::judge::doubt::front);
+    CHECK(seen.about == run::judge::doubt::none);
 }
 
 TEST_CASE("an unknown CPU clock makes the state unknown, not idle") {
