@@ -190,12 +190,10 @@ judge::verdict judge::operator()(probe& what, const probe::reading& reading, nan
         return {{}, before_};
     }
     const bool begins = cpu_ < nanoseconds{0};
-    const bool had_begun = std::exchange(only_began_, begins);
+    const bool had_begun = std::exchange(about_to_begin_, false);
     const auto progress = begins ? nanoseconds{0} : reading.cpu - cpu_;
     cpu_ = reading.cpu;
     const auto before = std::exchange(before_, see(what, reading, progress));
-    if (begins && before_.state == thread_state::running && before_.gil == gil_state::not_held)
-        before_.gil = gil_state::unknown; // it is about to take it
     const bool had_waited = before.state == thread_state::waiting_gil && before_.gil == gil_state::not_held;
     if (had_waited && progress < asking_again && before_.state == thread_state::running)
         before_.state = thread_state::waiting_gil;
@@ -252,6 +250,12 @@ judge::verdict judge::operator()(probe& what, const probe::reading& reading, nan
     return {.first = {due, thread_state::running, gil_state::unknown, now.core},
             .second = of_length(rested, rest),
             .about = waits ? doubt::between : doubt::none};
+}
+
+void judge::is_about_to_begin() noexcept {
+    about_to_begin_ = true;
+    if (before_.state == thread_state::running && before_.gil == gil_state::not_held)
+        before_.gil = gil_state::unknown;
 }
 
 judge::verdict judge::last_words(const probe::reading& reading, nanoseconds elapsed, bool late) const noexcept {

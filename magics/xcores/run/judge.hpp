@@ -44,6 +44,9 @@ public:
     /// was nor who held the GIL; unless it ran almost all the time and holds it now.
     verdict operator()(probe&, const probe::reading& now, nanoseconds elapsed, bool late = false) noexcept;
 
+    /// After the first call: what it sees is a worker that will take its GIL and run.
+    void is_about_to_begin() noexcept;
+
     /// When the run is over: what the thread does now has nothing to do with it. One that was running ran on as it did,
     /// and of a rest that is worth showing nobody knows what it did; one that was waiting ran at last.
     verdict last_words(const probe::reading& now, nanoseconds elapsed, bool late = false) const noexcept;
@@ -53,9 +56,9 @@ private:
     static verdict unseen(nanoseconds ran, nanoseconds elapsed, model::thread_state otherwise) noexcept;
 
     nanoseconds cpu_{-1};
-    nanoseconds owed_{};      ///< CPU time seen and not yet shown, where there was less of it than a tick or more
-    piece before_;            ///< what the last look saw; "running" means runnable
-    bool only_began_ = false; ///< that was the first one
+    nanoseconds owed_{}; ///< CPU time seen and not yet shown, where there was less of it than a tick or more
+    piece before_;       ///< what the last look saw; "running" means runnable
+    bool about_to_begin_ = false;
 };
 
 /// A thread and its GIL between two looks.

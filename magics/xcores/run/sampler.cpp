@@ -55,6 +55,8 @@ void sampler::add(probe& what, sample_log& log) {
     entries_.push_back({&what, &log, {}, first.seen.handovers});
     turns_.push_back({.gil = what.gil(), .start = first.time, .end = first.time, .seen = {}});
     entries_.back().judgement(what, first.seen, nanoseconds{0});
+    if (!before_each_look_) // a worker, which adds itself; others are found amid what they do
+        entries_.back().judgement.is_about_to_begin();
     if (entries_.size() == 1)
         changed_.notify_one();
 }

@@ -308,6 +308,7 @@ TEST_CASE("short runs between looks are gathered until they fill half a tick") {
 
 TEST_CASE("who was about to take its GIL at the first look and has it at the second ran with it") {
     script begins;
+    begins.judge.is_about_to_begin();
     const auto seen = begins.tick(12ms, gil_state::held, thread_state::waiting_core, 13ms);
     CHECK(seen.first == piece{1ms, thread_state::waiting_core, gil_state::unknown, 0});
     CHECK(seen.second == piece{12ms, thread_state::running, gil_state::held, 0});
@@ -316,6 +317,7 @@ TEST_CASE("who was about to take its GIL at the first look and has it at the sec
 
 TEST_CASE("who was about to take its GIL at the first look and waits for it at the second had it for an unknown part") {
     script begins;
+    begins.judge.is_about_to_begin();
     const auto seen = begins.tick(3ms, gil_state::not_held, thread_state::waiting_gil, 10ms);
     CHECK(seen.first == piece{3ms, thread_state::running, gil_state::unknown, 0});
     CHECK(seen.second == piece{7ms, thread_state::waiting_gil, gil_state::not_held, 0});
