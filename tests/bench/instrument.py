@@ -10,8 +10,8 @@ from rows import Row, Target, interleaved, seconds
 
 from xcores import last_report
 
-PAIRS = {2: 61, 8: 61}
-"""By the number of workers. What else happens on a machine makes single pairs differ by several per cent."""
+PAIRS = 61
+"""What else happens on a machine makes single pairs differ by several per cent."""
 
 
 def slowdown(workers: int) -> dict[str, float]:
@@ -19,7 +19,7 @@ def slowdown(workers: int) -> dict[str, float]:
     ratios = {}
     for magic in ("threads", "subinterp", "procs"):
         pairs = []
-        for number in range(PAIRS[workers] + 1):
+        for number in range(PAIRS + 1):
             times = {}
             for rate in (("1000", "0") if number % 2 else ("0", "1000")):
                 times[rate] = seconds(lambda rate=rate: run(magic, f"{workers} --quiet --sample {rate}", FIB))
@@ -52,7 +52,7 @@ def at_most(bound: float, name: str, unit: str, values: dict[str, float]) -> Row
 
 
 def instrument() -> list[Row]:
-    rows = [at_most(1.0, f"slowdown by the sampler, {workers} workers", "%", slowdown(workers)) for workers in PAIRS]
+    rows = [at_most(1.0, f"slowdown by the sampler, {workers} workers", "%", slowdown(workers)) for workers in (2, 8)]
     drawn = at_most(2.0, "drawing 10 s of 8 workers", "ms", drawing())
     drawn.targets |= {"png": Target(bound=60.0), "all that a notebook keeps of the picture": Target()}
     cells = Row("a whole cell", "ms", "lower", whole_cells(), {"more than pass": Target(bound=30.0)})
