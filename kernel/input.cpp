@@ -47,7 +47,7 @@ public:
     conversation(xeus::xmessage question, stdin_exchange const& exchange)
         : exchange_(exchange), id_(question.header().value("msg_id", "")),
           asking_request_(question.parent_header().value("msg_id", "")), question_(std::move(question)),
-          thread_(quiet_thread([this] { talk(); })) {}
+          thread_(quiet_thread("xcores input", [this] { talk(); })) {}
 
     ~conversation() {
         if (!wait_for_end()) {

@@ -34,7 +34,7 @@ void on_sigint(int number) {
 
 interrupts::interrupts() : main_thread_(pthread_self()) {
     sem_init(&arrived, 0, 0);
-    quiet_thread([this] { insist(); }).detach();
+    quiet_thread("xcores signals", [this] { insist(); }).detach();
 }
 
 void interrupts::handler_installed() noexcept {
@@ -88,7 +88,7 @@ wake_up_calls::wake_up_calls(pthread_t sleeper) {
     struct sigaction nothing = {};
     nothing.sa_handler = [](int) {};
     sigaction(SIGURG, &nothing, nullptr); // by default ignored, and an ignored signal interrupts no call
-    thread_ = quiet_thread([this, sleeper] {
+    thread_ = quiet_thread("xcores waker", [this, sleeper] {
         while (!done_) {
             std::this_thread::sleep_for(std::chrono::milliseconds(20));
             pthread_kill(sleeper, SIGURG);

@@ -7,9 +7,10 @@
 
 namespace xcores::kernel {
 
-/// Starts a thread on which every signal is blocked: signals are for the main thread, where Python handles them.
+/// Starts a thread on which every signal is blocked: signals are for the main thread, where Python handles them. Its
+/// name, of 15 characters at most, begins with "xcores ", by which it is told from threads of the notebook's code.
 template <class Function>
-std::thread quiet_thread(Function function);
+std::thread quiet_thread(char const* name, Function function);
 
 /// While one lives, the calling thread's signals are blocked, or let through, but for those that report its own faults.
 /// The main thread lets them through where user code runs and where it waits; elsewhere they would make calls of libzmq
@@ -84,12 +85,13 @@ private:
 };
 
 template <class Function>
-std::thread quiet_thread(Function function) {
+std::thread quiet_thread(char const* name, Function function) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); // a new thread inherits the mask
     std::thread thread(std::move(function));
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    pthread_setname_np(thread.native_handle(), name);
     return thread;
 }
 

@@ -25,7 +25,7 @@ void shutdown::request() {
     }
     // Detached, and made of things that live until the process ends: it must still be there when everything else,
     // this object included, is being taken down.
-    quiet_thread([&running = interrupts_] {
+    quiet_thread("xcores shutdown", [&running = interrupts_] {
         auto const start = std::chrono::steady_clock::now();
         for (;;) {
             auto const waited = std::chrono::steady_clock::now() - start;
@@ -43,7 +43,7 @@ parent_watch::parent_watch(std::function<void()> orphaned) : orphaned_(std::move
         int const jupyter = std::atoi(named);
         bool const too_late = getppid() == 1 && jupyter > 1 && kill(jupyter, 0) == -1 && errno == ESRCH;
         // Otherwise it is whoever started us, a wrapper of Jupyter's perhaps.
-        thread_ = quiet_thread([this, parent = too_late ? jupyter : getppid()] { watch(parent); });
+        thread_ = quiet_thread("xcores parent", [this, parent = too_late ? jupyter : getppid()] { watch(parent); });
     }
 }
 

@@ -16,7 +16,7 @@ constexpr std::size_t largest = 64 * 1024;
 } // namespace
 
 streams::streams(publisher publish) : publish_(std::move(publish)) {
-    thread_ = quiet_thread([this] { publish_late_text(); });
+    thread_ = quiet_thread("xcores output", [this] { publish_late_text(); });
 }
 
 streams::~streams() {
@@ -34,6 +34,9 @@ void streams::write(stream_name name, request_ptr const& parent, std::string_vie
     {
         std::lock_guard const lock(writing_);
         first = pieces_.empty();
+        if (first) {
+            begun_ = std::chrono::steady_clock::now();
+        }
         if (first || pieces_.back().name != name || pieces_.back().parent != parent) {
             pieces_.push_back({name, parent, {}});
         }
@@ -81,16 +84,21 @@ void streams::drain() {
 void streams::publish_late_text() {
     std::unique_lock lock(writing_);
     while (!done_) {
-        wake_.wait(lock, [this] { return done_ || !pieces_.empty(); });
-        wake_.wait_for(lock, latest, [this] { return done_ || urgent_; });
-        if (urgent_ && !done_) {
-            auto const due = published_ + shortest_gap;
-            wake_.wait_until(lock, due, [this] { return done_; });
+        if (pieces_.empty()) {
+            wake_.wait(lock);
+            continue;
+        }
+        auto const due = urgent_ ? published_ + shortest_gap : begun_ + latest;
+        if (std::chrono::steady_clock::now() < due) {
+            wake_.wait_until(lock, due); // others may publish meanwhile
+            continue;
         }
         lock.unlock();
         drain();
         lock.lock();
     }
+    lock.unlock();
+    drain();
 }
 
 } // namespace xcores::kernel

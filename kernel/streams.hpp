@@ -56,6 +56,7 @@ private:
     std::condition_variable wake_;
     std::vector<piece> pieces_;
     std::size_t size_ = 0;
+    std::chrono::steady_clock::time_point begun_; // the first of the pieces was written
     std::chrono::steady_clock::time_point published_;
     bool urgent_ = false;
     bool done_ = false;

@@ -171,6 +171,16 @@ def test_any_cell_shows_its_threads_and_none_of_the_kernel(notebook):
     assert lanes_of(notebook) == "['MainThread', 'mine']"
 
 
+def test_threads_of_the_kernel_are_known_by_their_names(new_notebook):
+    names = new_notebook().run(
+        "import os, threading\n"
+        "native = {int(id) for id in os.listdir('/proc/self/task')} - {thread.native_id for thread in threading.enumerate()}\n"
+        "names = [open(f'/proc/self/task/{id}/comm').read().strip() for id in native]\n"
+        "len(names) > 3, [name for name in names if not name.startswith(('xcores ', 'ZMQbg/'))]"
+    )
+    assert names.result == "(True, [])"
+
+
 def test_any_cell_may_await(notebook):
     cell = notebook.run("%%cores --no-plot\nimport asyncio\nawait asyncio.to_thread(spin, 0.05)\nawait asyncio.sleep(0, 'slept')")
     assert cell.result == "'slept'" and "asyncio_0" in table(cell)

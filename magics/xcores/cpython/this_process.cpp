@@ -197,8 +197,7 @@ private:
         if (known != ours_.end())
             return known->second;
         const std::string name = os::task_probe::of_thread(id).command();
-        const bool ours = name == "xcores sampler" || name == "xcores recorder" || name == "xcores server" ||
-                          name == "xcores view" || name == "xcores fonts" || name.starts_with("ZMQbg/");
+        const bool ours = (name.starts_with("xcores ") && name != os::worker_thread_name) || name.starts_with("ZMQbg/");
         if (!name.empty())
             ours_[id] = ours;
         return ours;

@@ -19,6 +19,7 @@ void interrupter::request(const std::shared_ptr<running_code>& target) noexcept 
 }
 
 void interrupter::deliver() noexcept {
+    os::name_this_thread("xcores stop");
     os::block_signals_on_this_thread();
     for (;;) {
         {

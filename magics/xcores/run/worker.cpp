@@ -59,7 +59,7 @@ bool worker::wait_until_ended(nanoseconds time) const {
 
 void worker::loop() noexcept {
     os::block_signals_on_this_thread();
-    os::name_this_thread("xcores worker");
+    os::name_this_thread(os::worker_thread_name);
     for (;;) {
         job next;
         {
