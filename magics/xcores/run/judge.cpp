@@ -72,40 +72,23 @@ bool wanted_gil(const judge::verdict& seen) {
 /// What the threads of one GIL did between the looks, and leave of that time.
 class round_of_turns {
 public:
-    void include(const turn& one) {
-        if (one.end <= one.start) // it only just began
-            return;
-        const auto& seen = one.seen;
-        free_.start = std::max(free_.start, one.not_before);
-        const bool pauses = is_pause(seen.first) || is_pause(seen.second);
-        auto start = one.start;
-        auto end = one.end;
-        if (pauses && is_hold(seen.second)) {
-            start += seen.second.length / 2;
-            end -= seen.second.length - seen.second.length / 2;
-        } else {
-            start += is_hold(seen.first) || seen.about == doubt::front ? seen.first.length : nanoseconds{0};
-            end -= is_hold(seen.second) || seen.about == doubt::back ? seen.second.length : nanoseconds{0};
-        }
-        free_ = {std::max(free_.start, start), std::min(free_.end, end)};
-        held_ += pauses ? nanoseconds{0} : held_by(seen);
-        if (seen.about == doubt::between || seen.about == doubt::tail)
-            movable_ += (seen.about == doubt::between ? seen.first : seen.second).length;
-        if (seen.about == doubt::front || seen.about == doubt::back)
-            fixed_ += (seen.about == doubt::front ? seen.first : seen.second).length;
-        for (const auto& piece : {seen.first, seen.second})
-            if (seen.about == doubt::none && piece.state == thread_state::running && piece.gil == gil_state::unknown)
-                elsewhere_ += piece.length;
-        takers_ += seen.about == doubt::between || seen.about == doubt::tail ? 1 : 0;
-        handovers_ = std::max(handovers_, one.handovers);
-        wanted_ = wanted_ || wanted_gil(seen);
+    /// `doubting`: also whether what seems to have run without the GIL did so.
+    round_of_turns(std::span<const turn> all, std::uintptr_t gil, bool doubting) : doubting_(doubting) {
+        for (const turn& one : all)
+            if (one.gil == gil)
+                include(one);
     }
     bool fits() const {
         const auto all = movable_ + fixed_;
-        return wanted_ && handovers_ >= takers_ && all - all / spent_on_asking + elsewhere_ <= room() + fixed_;
+        return wanted_ && !(doubting_ && any_pause_) && handovers_ >= takers_ &&
+               all - all / spent_on_asking + elsewhere_ <= room() + fixed_;
     }
     bool somebody_else_had_it() const {
         return handovers_ > 0 && (held_ > nanoseconds{0} || (movable_ + fixed_ > nanoseconds{0} && fits()));
+    }
+    bool is_movable(const turn& one) const {
+        return one.seen.about == doubt::between || one.seen.about == doubt::tail ||
+               (doubting_ && one.seen.about == doubt::without);
     }
     /// Of what `movable` ran, what it spent on asking.
     nanoseconds asking(nanoseconds movable) const {
@@ -118,6 +101,37 @@ private:
     using doubt = judge::doubt;
     nanoseconds room() const { return free_.end - free_.start; }
 
+    void include(const turn& one) {
+        if (one.end <= one.start) // it only just began
+            return;
+        const auto& seen = one.seen;
+        free_.start = std::max(free_.start, one.not_before);
+        const bool pauses = is_pause(seen.first) || is_pause(seen.second);
+        any_pause_ = any_pause_ || pauses;
+        auto start = one.start;
+        auto end = one.end;
+        if (pauses && is_hold(seen.second)) {
+            start += seen.second.length / 2;
+            end -= seen.second.length - seen.second.length / 2;
+        } else {
+            start += is_hold(seen.first) || seen.about == doubt::front ? seen.first.length : nanoseconds{0};
+            end -= is_hold(seen.second) || seen.about == doubt::back ? seen.second.length : nanoseconds{0};
+        }
+        free_ = {std::max(free_.start, start), std::min(free_.end, end)};
+        held_ += pauses ? nanoseconds{0} : held_by(seen);
+        if (is_movable(one))
+            movable_ += (seen.about == doubt::between ? seen.first : seen.second).length;
+        if (seen.about == doubt::front || seen.about == doubt::back)
+            fixed_ += (seen.about == doubt::front ? seen.first : seen.second).length;
+        for (const auto& piece : {seen.first, seen.second})
+            if (seen.about == doubt::none && piece.state == thread_state::running && piece.gil == gil_state::unknown)
+                elsewhere_ += piece.length;
+        takers_ += is_movable(one) ? 1 : 0;
+        handovers_ = std::max(handovers_, one.handovers);
+        wanted_ = wanted_ || wanted_gil(seen);
+    }
+
+    const bool doubting_;
     model::interval free_{nanoseconds::min(), nanoseconds::max()};
     nanoseconds held_{};
     nanoseconds movable_{};
@@ -126,44 +140,47 @@ private:
     std::uint64_t takers_ = 0; ///< who must have been handed the GIL, if they had it
     std::uint64_t handovers_ = 0;
     bool wanted_ = false; ///< by one of them, all the time
+    bool any_pause_ = false;
 };
 
 /// Somewhere between the looks with the GIL; `at` is the time that the next one begins.
 judge::verdict placed(const turn& one, const round_of_turns& sum, nanoseconds& at) {
-    const bool is_tail = one.seen.about == judge::doubt::tail;
-    auto held = is_tail ? one.seen.second : one.seen.first;
-    auto before = is_tail ? one.seen.first : one.seen.second;
+    const bool is_between = one.seen.about == judge::doubt::between;
+    auto held = is_between ? one.seen.first : one.seen.second;
+    auto before = is_between ? one.seen.second : one.seen.first;
     auto asked = held;
     asked.gil = gil_state::not_held;
     asked.length = sum.asking(held.length);
     held.length -= asked.length;
     held.gil = gil_state::held;
     auto rest = before;
-    rest.state = is_tail ? thread_state::waiting_core : before.state;
+    rest.state = is_between ? before.state : thread_state::waiting_core;
     before.length = std::clamp(at - one.start, nanoseconds{0}, rest.length);
     rest.length -= before.length;
     at += held.length;
     return {.first = before, .second = held, .third = asked, .fourth = rest};
 }
 
-void place(std::span<turn> all, std::uintptr_t gil) noexcept {
+void place(std::span<turn> all, const round_of_turns& sum, std::uintptr_t gil) noexcept {
     using doubt = judge::doubt;
-    round_of_turns sum;
-    for (const turn& one : all)
-        if (one.gil == gil)
-            sum.include(one);
+    const bool fits = sum.fits();
     auto at = sum.start();
     for (turn& one : all) {
         if (one.gil != gil)
             continue;
         if (sum.somebody_else_had_it() && (is_pause(one.seen.first) || is_pause(one.seen.second)))
             give_way(one.seen);
-        if (sum.fits() && (one.seen.about == doubt::between || one.seen.about == doubt::tail))
+        if (fits && sum.is_movable(one))
             one.seen = placed(one, sum, at);
-        else if (sum.fits() && one.seen.about != doubt::none)
+        else if (fits && (one.seen.about == doubt::front || one.seen.about == doubt::back))
             (one.seen.about == doubt::front ? one.seen.first : one.seen.second).gil = gil_state::held;
         one.seen.about = doubt::none;
     }
+}
+
+void place(std::span<turn> all, std::uintptr_t gil) noexcept {
+    const round_of_turns everything(all, gil, true);
+    place(all, everything.fits() ? everything : round_of_turns(all, gil, false), gil);
 }
 
 } // namespace
@@ -234,13 +251,15 @@ judge::verdict judge::operator()(probe& what, const probe::reading& reading, nan
     if (runnable) {
         auto waited = now;
         waited.state = thread_state::waiting_core;
+        const bool without = was_runnable && before.gil == gil_state::not_held && now.gil == gil_state::not_held;
+        const auto about = without && due > worth_a_cut ? doubt::without : doubt::none;
         if (std::min(due, rest) <= worth_a_cut) {
             const bool mostly_ran = due >= rest;
             owed_ -= mostly_ran ? elapsed : nanoseconds{0};
-            return {{}, of_length(mostly_ran ? now : waited, elapsed)};
+            return {.first = {}, .second = of_length(mostly_ran ? now : waited, elapsed), .about = about};
         }
         owed_ -= due;
-        return {of_length(waited, rest), of_length(now, due)};
+        return {.first = of_length(waited, rest), .second = of_length(now, due), .about = about};
     }
     const auto& rested = before.state == thread_state::unknown ? now : before;
     if (owed_ < std::min(elapsed / 2, worth_a_cut))

@@ -31,6 +31,7 @@ public:
         tail,    ///< waited for it before, and has it no more
         front,   ///< had it before, and has it no more
         back,    ///< had it not before, and has it now
+        without, ///< had it at neither, and was running or about to: most likely without it all the time
     };
     struct verdict {
         piece first; ///< in order; each may have no length
@@ -74,7 +75,8 @@ struct turn {
 /// What the threads of a GIL tell together. While somebody waits for it, somebody has it; and if all that ran in doubt
 /// fits into the time that is left by those who were seen to hold it, and the GIL was handed over often enough, it ran
 /// with the GIL. In what order is not known: it is that of `all`. Where it does not fit, or nobody waits, it stays
-/// unknown who held it.
+/// unknown who held it. So do those who seem to have run without the GIL: while somebody waits, nobody else can have
+/// had it.
 void place_turns(std::span<turn> all) noexcept;
 
 /// When a thread last had the GIL; zero if it had it not.

@@ -237,6 +237,47 @@ TEST_CASE("while somebody waits for the GIL somebody has it, whoever had it at o
     CHECK(turns[0].seen.fourth == piece{3ms, thread_state::waiting_core, gil_state::not_held, 0});
 }
 
+TEST_CASE("who seems to have run without the GIL had it, if somebody waited and nobody else can have had it") {
+    const auto seemed = [](nanoseconds length) {
+        const piece off{10ms - length, thread_state::waiting_core, gil_state::not_held, 0};
+        return between_looks(in_doubt(off, asked(length), run::judge::doubt::without));
+    };
+    const auto waits = between_looks({waited(9ms), held(1ms)});
+    std::vector turns{seemed(9ms), waits};
+    run::place_turns(turns);
+    CHECK(turns[0].seen.second == held(9ms));
+    CHECK(turns[0].seen.first.length + turns[0].seen.fourth.length == 1ms);
+    for (auto other :
+         {between_looks({{}, held(10ms)}), between_looks({{}, {10ms, thread_state::blocked, gil_state::not_held, 0}}),
+          between_looks({{9ms, thread_state::waiting_core, gil_state::held, 0}, held(1ms)})}) {
+        std::vector no_deduction{seemed(9ms), other};
+        run::place_turns(no_deduction);
+        CHECK(no_deduction[0].seen.second == asked(9ms));
+    }
+    turns = {seemed(9ms), waits};
+    turns[0].handovers = turns[1].handovers = 0;
+    run::place_turns(turns);
+    CHECK(turns[0].seen.second == asked(9ms));
+    // Where it does not fit, what others did is told as if it had not been there.
+    turns = {seemed(9ms), between_looks(in_between(3ms)), waits};
+    run::place_turns(turns);
+    CHECK(turns[0].seen.second == asked(9ms));
+    CHECK(turns[1].seen.second == held(3ms));
+}
+
+TEST_CASE(
+    "who had the GIL at neither look and ran most likely ran without it, which can be doubted if that was for long") {
+    script one;
+    one.tick(9ms, gil_state::not_held, thread_state::waiting_core, 9ms);
+    auto seen = one.tick(9ms, gil_state::not_held, thread_state::waiting_core, 9ms);
+    CHECK(seen.second == piece{9ms, thread_state::running, gil_state::not_held, 0});
+    CHECK(seen.about == run::judge::doubt::without);
+    CHECK(one.tick(1ms, gil_state::not_held, thread_state::waiting_core).about == run::judge::doubt::none);
+    seen = one.tick(5ms, gil_state::not_held, thread_state::waiting_core, 9ms);
+    CHECK(seen.second == piece{5ms, thread_state::running, gil_state::not_held, 0});
+    CHECK(seen.about == run::judge::doubt::without);
+}
+
 TEST_CASE("where nobody waits for the GIL it stays unknown how long it was held") {
     using enum run::judge::doubt;
     const piece off{2ms, thread_state::waiting_core, gil_state::not_held, 0};
