@@ -189,7 +189,7 @@ std::vector<interval> unclear_holding(const report& from, const gil_record& gil)
 }
 
 std::optional<double> held_share(const report& from, const gil_record& gil) {
-    constexpr int least_known = 10; // one part in so many
+    constexpr double least_known = 0.5;
     const auto running = totals_of(from).running;
     if (!running || running->length() <= nanoseconds{0})
         return std::nullopt;
@@ -202,7 +202,7 @@ std::optional<double> held_share(const report& from, const gil_record& gil) {
     nanoseconds known = running->length();
     for (const interval& one : unclear_holding(from, gil))
         known -= overlap(one, *running);
-    return known >= running->length() / least_known ? std::optional(ratio(sum, known)) : std::nullopt;
+    return ratio(known, running->length()) >= least_known ? std::optional(ratio(sum, known)) : std::nullopt;
 }
 
 std::string held_words(const report& from, const gil_record& gil) {

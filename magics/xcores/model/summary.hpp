@@ -56,8 +56,8 @@ totals totals_of(const report&);
 std::vector<interval> unclear_holding(const report&, const gil_record&);
 
 /// Share of `totals::running`, but for the time of unclear_holding(), during which somebody held this GIL, 0..1.
-/// Overlapping holds count twice, so a value above 1 would reveal a wrong measurement. Empty when next to nothing is
-/// known.
+/// Overlapping holds count twice, so a value above 1 would reveal a wrong measurement. Empty when it is known of
+/// less than half of the time.
 std::optional<double> held_share(const report&, const gil_record&);
 
 /// "held 98 % of the time"; where it is unknown who held it for a part worth telling, "… of the time that is known".

@@ -118,11 +118,18 @@ TEST_CASE("time in which it is not clear who held a GIL does not count as free")
     CHECK(model::held_share(report, report.gils[0]).value() == Approx(4.0 / 7));
 }
 
-TEST_CASE("of a GIL of which next to nothing is known no share is told") {
-    const auto worker = test::worker().ran(0ms, 100ms).holding(5ms).elsewhere(95ms);
-    const auto report = test::run_of(threads).worker(worker).sharing_gil("main interpreter").report();
-    CHECK(model::unclear_holding(report, report.gils[0]) == std::vector<model::interval>{{5ms, 100ms}});
-    CHECK_FALSE(model::held_share(report, report.gils[0]));
+TEST_CASE("of a GIL of which less than half is known no share is told") {
+    const auto held_for = [](model::nanoseconds known) {
+        const auto worker = test::worker().ran(0ms, 100ms).holding(known).elsewhere(100ms - known);
+        return test::run_of(threads).worker(worker).sharing_gil("main interpreter").report();
+    };
+    const auto little = held_for(45ms);
+    CHECK(model::unclear_holding(little, little.gils[0]) == std::vector<model::interval>{{45ms, 100ms}});
+    CHECK_FALSE(model::held_share(little, little.gils[0]));
+    CHECK(model::held_words(little, little.gils[0]).empty());
+    const auto enough = held_for(55ms);
+    CHECK(model::held_share(enough, enough.gils[0]).value() == Approx(1));
+    CHECK(model::held_words(enough, enough.gils[0]) == "held 100 % of the time that is known");
 }
 
 TEST_CASE("who held a GIL that nobody sampled is unknown") {
