@@ -47,20 +47,6 @@ class Cell:
         return "".join(content["text"] for content in self.contents("stream") if content["name"] == name)
 
     @property
-    def outputs(self):
-        """What the cell shows, as front ends do: text that follows text of the same stream continues it."""
-        shown = []
-        for message in self.messages:
-            kind, content = message["msg_type"], message["content"]
-            if kind == "stream" and shown and shown[-1][0] == content["name"]:
-                shown[-1][1] += content["text"]
-            elif kind == "stream":
-                shown.append([content["name"], content["text"]])
-            elif kind in ("display_data", "execute_result"):
-                shown.append([kind, content["data"]["text/plain"]])
-        return shown
-
-    @property
     def traceback(self):
         """All that the cell shows of errors, without colours."""
         return plain("\n".join(line for content in self.contents("error") for line in content["traceback"]))
