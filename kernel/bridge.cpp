@@ -9,6 +9,7 @@
 #include <mutex>
 #include <pybind11/pybind11.h>
 #include <shared_mutex>
+#include <unistd.h>
 #include <xcores/display_channel.hpp>
 
 namespace xcores::kernel {
@@ -30,15 +31,61 @@ void publish(std::string const& type, py::object const& content, py::object cons
     connected->publish(type, std::move(parent), std::move(json), std::move(about), to_buffers(buffers));
 }
 
-void write_text(bool is_error, py::str const& text, request_ptr parent) {
-    if (connected != nullptr) {
-        connected->write(is_error ? stream_name::err : stream_name::out, std::move(parent), to_utf8(text));
+/// Most prints have the request of the one before. GIL: held.
+request_ptr const& request_in(py::handle object) {
+    static auto* const latest = new py::object; // never freed: Python threads outlive the kernel's other parts
+    static request_ptr found;
+    if (!object.is(*latest)) {
+        found = object.cast<request_ptr>();
+        *latest = py::reinterpret_borrow<py::object>(object);
     }
+    return found;
 }
+
+/// write(is_error, text, request), called for each print: pybind11's own way into a function takes as long as the rest.
+PyObject* write_text(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
+    if (count != 3 || !PyUnicode_Check(arguments[1])) {
+        PyErr_SetString(PyExc_TypeError, "write(is_error: bool, text: str, request: Request | None)");
+        return nullptr;
+    }
+    try {
+        if (connected != nullptr) {
+            auto const name = arguments[0] == Py_True ? stream_name::err : stream_name::out;
+            auto const& parent = request_in(arguments[2]);
+            if (PyUnicode_IS_COMPACT_ASCII(arguments[1])) {
+                std::string_view const text(static_cast<char const*>(PyUnicode_DATA(arguments[1])),
+                                            static_cast<std::size_t>(PyUnicode_GET_LENGTH(arguments[1])));
+                connected->write(name, parent, text);
+            } else {
+                connected->write(name, parent, to_utf8(arguments[1]));
+            }
+        }
+    } catch (py::error_already_set& error) {
+        error.restore();
+        return nullptr;
+    } catch (std::exception const& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
+        return nullptr;
+    }
+    Py_RETURN_NONE;
+}
+
+PyMethodDef write_method{"write", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(write_text)), METH_FASTCALL,
+                         nullptr};
 
 void flush() {
     if (connected != nullptr) {
         connected->flush();
+    }
+}
+
+int capture_descriptors() {
+    return connected != nullptr ? connected->capture_descriptors() : STDERR_FILENO;
+}
+
+void after_fork() {
+    if (connected != nullptr) {
+        connected->after_fork();
     }
 }
 
@@ -52,16 +99,19 @@ void stop() {
     }
 }
 
+std::uint64_t outputs(request_ptr parent) {
+    return connected != nullptr ? connected->outputs(std::move(parent)) : 0;
+}
+
 py::object make_display_channel(request_ptr const& parent) {
     if (!parent) {
         return py::none();
     }
-    auto channel = std::make_unique<display_channel>([parent](bool update, nlohmann::json content) {
+    auto channel = std::make_unique<display_channel>([parent](bool update, nlohmann::json content) -> std::uint64_t {
         std::shared_lock const lock(connection);
-        if (connected != nullptr) {
-            connected->publish(update ? "update_display_data" : "display_data", parent, std::move(content),
-                               nlohmann::json::object(), {});
-        }
+        return connected == nullptr ? 0
+                                    : connected->publish(update ? "update_display_data" : "display_data", parent,
+                                                         std::move(content), nlohmann::json::object(), {});
     });
     auto const destroy = [](PyObject* capsule) {
         delete static_cast<display_channel*>(PyCapsule_GetPointer(capsule, display_channel_name));
@@ -86,11 +136,16 @@ void define_bridge(py::module_& module) {
     module.def("publish", &publish, py::arg("type"), py::arg("content"), py::arg("metadata") = py::none(),
                py::arg("buffers") = py::none(), py::arg("request") = nullptr);
     module.def("display_channel", &make_display_channel);
-    module.def("write", &write_text);
+    module.def("outputs", &outputs);
+    module.add_object("write", PyCFunction_New(&write_method, nullptr));
     module.def("flush", &flush);
+    module.def("capture_descriptors", &capture_descriptors);
+    module.def("after_fork", &after_fork);
     module.def("ask", &ask);
     module.def("stop", &stop);
     module.def("run_user_code", &user_code::run);
+    module.def("run_atomically", &user_code::run_atomically);
+    module.def("ended_by_interrupt", &user_code::ended_by_interrupt);
     module.def("run_step", &user_code::run_step);
     module.def("set_cancel", &user_code::set_cancel);
     module.def("on_signal", &user_code::on_signal);

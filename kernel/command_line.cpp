@@ -7,13 +7,14 @@
 namespace xcores::kernel {
 
 std::string help_text() {
-    return "usage: xcores -f CONNECTION_FILE\n"
+    return "usage: xcores [--allow-unsigned] -f CONNECTION_FILE\n"
            "\n"
            "The Jupyter kernel \"Python (xcores)\". Jupyter starts it; by hand: jupyter console --kernel xcores\n"
            "\n"
-           "  -f FILE      the connection file that Jupyter wrote\n"
-           "  --version    print the version\n"
-           "  -h, --help   print this\n";
+           "  -f FILE           the connection file that Jupyter wrote\n"
+           "  --allow-unsigned  accept a connection file without a key: anybody who can connect can run code\n"
+           "  --version         print the version\n"
+           "  -h, --help        print this\n";
 }
 
 command_line parse_command_line(int argc, char const* const* argv) {
@@ -28,6 +29,10 @@ command_line parse_command_line(int argc, char const* const* argv) {
         if (argument == "--version") {
             result.wanted = action::show_version;
             return result;
+        }
+        if (argument == "--allow-unsigned") {
+            result.allow_unsigned = true;
+            continue;
         }
         if (argument != "-f") {
             throw usage_error("unknown argument: " + std::string(argument));

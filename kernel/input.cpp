@@ -4,41 +4,27 @@
 #include "interrupts.hpp"
 
 #include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <exception>
 #include <mutex>
 #include <thread>
-#include <zmq.hpp>
 
 namespace xcores::kernel {
 
 namespace {
 
-/// A message for a client that does not exist: a ROUTER socket drops it, so that only the waiting is left.
-xeus::xmessage to_nobody() {
-    auto const nothing = nlohmann::json::object();
-    return {{"nobody"}, nothing, nothing, nothing, nothing, {}};
-}
-
-/// Empty if there was no answer before the next wake-up call.
-std::optional<xeus::xmessage> try_exchange(stdin_exchange const& exchange, xeus::xmessage message) {
-    try {
-        return exchange(std::move(message));
-    } catch (zmq::error_t const& error) {
-        if (error.num() != EINTR) {
-            throw;
-        }
-        return std::nullopt;
-    }
-}
-
-/// Clients name as parent the question, the request that asked it, or nothing.
+/// Is it an answer, and to this question? Clients name as parent the question, the request that asked it, or nothing.
 bool answers(xeus::xmessage const& reply, std::string const& question, std::string const& asking_request) {
-    auto const parent = reply.parent_header().value("msg_id", "");
-    return parent.empty() || parent == question || parent == asking_request;
+    auto const& content = reply.content();
+    auto const value = content.is_object() ? content.find("value") : content.end();
+    if (value == content.end() || !value->is_string()) {
+        return false;
+    }
+    auto const& header = reply.parent_header();
+    auto const parent = header.find("msg_id");
+    return parent == header.end() || *parent == "" || *parent == question || *parent == asking_request;
 }
 
 /// The exchange of one question, on a thread of its own: only there may a signal end the receive.
@@ -83,12 +69,12 @@ private:
         try {
             {
                 wake_up_calls const only_what_is_there;
-                while (try_exchange(exchange_, to_nobody())) { // late answers to earlier questions
+                while (exchange_(std::nullopt)) { // late answers to earlier questions
                 }
             }
-            reply_ = try_exchange(exchange_, std::move(question_));
+            reply_ = exchange_(std::move(question_));
             while (!abandoned_ && !(reply_ && answers(*reply_, id_, asking_request_))) {
-                reply_ = try_exchange(exchange_, to_nobody());
+                reply_ = exchange_(std::nullopt);
             }
         } catch (...) {
             failure_ = std::current_exception();

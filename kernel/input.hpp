@@ -12,9 +12,8 @@ struct input_abandoned : std::runtime_error {
     input_abandoned() : std::runtime_error("the wait for input was interrupted") {}
 };
 
-/// Sends a message on the stdin channel and waits for one; empty if the received one was not valid. This is all that
-/// xeus offers. It throws zmq::error_t (EINTR) when a signal arrives.
-using stdin_exchange = std::function<std::optional<xeus::xmessage>(xeus::xmessage)>;
+/// Sends a message on the stdin channel, if one is given, and waits for one; empty if a signal arrived first.
+using stdin_exchange = std::function<std::optional<xeus::xmessage>(std::optional<xeus::xmessage>)>;
 
 /// Asks the client for a line of text and waits for the answer to this very question: answers to earlier ones, which
 /// the user gave after an interrupt, are thrown away.

@@ -2,11 +2,13 @@
 #include "interpreter.hpp"
 
 #include "input.hpp"
+#include "process_group.hpp"
 #include "python_json.hpp"
 #include "python_sources.hpp"
 #include "user_code.hpp"
 
 #include <set>
+#include <unistd.h>
 #include <xeus/xhelper.hpp>
 
 namespace xcores::kernel {
@@ -57,6 +59,9 @@ interpreter::~interpreter() {
 void interpreter::connect(server& server) {
     server_ = &server;
     streams_.emplace([&server](stream_name name, request_ptr const& parent, std::string text) {
+        if (parent) {
+            ++parent->outputs;
+        }
         server.publish("stream", parent ? parent->header : nl::json::object(),
                        {{"name", name == stream_name::out ? "stdout" : "stderr"}, {"text", std::move(text)}});
     });
@@ -87,14 +92,23 @@ void interpreter::close() {
         kernel_ = py::object();
         python_half_ = py::object();
     }
+    descriptors_.reset();
     streams_.reset();
     server_ = nullptr;
 }
 
 void interpreter::begin(request_ptr request) {
     py::gil_scoped_acquire const gil;
-    deliver_late_signals();
-    user_code::begin();
+    interrupts_.begin([this] {
+        deliver_late_signals();
+        user_code::begin();
+    });
+    if (descriptors_) {
+        descriptors_->drain(); // what was written between cells
+    }
+    if (request->header.value("msg_type", "") == "execute_request") {
+        streams_->set_latest(request);
+    }
     latest_ = std::move(request);
     kernel_.attr("begin")(latest_);
     under_way_.emplace(interrupts_);
@@ -163,13 +177,18 @@ void interpreter::execute_request_impl(send_reply_callback send_reply, int /* xe
             return to_json(kernel_.attr("execute")(code, config.silent, config.store_history,
                                                    to_python(user_expressions), config.allow_stdin));
         });
+        if (getpid() != process_) { // the cell has forked, and this is the child, in which nothing but its code works
+            _exit(reply.value("status", "") == "ok" ? 0 : 1);
+        }
         next_count = kernel_.attr("execution_count").cast<int>();
+    }
+    if (descriptors_) {
+        descriptors_->finish();
     }
     streams_->drain();
     send_reply(std::move(reply));
     execution_count_ = next_count;
     if (stop_after_reply_) {
-        shell_loop::wait_for_threads(); // the reply is on its way, and all that was published
         shutdown_.request();
         server_->stop();
     }
@@ -196,7 +215,10 @@ nl::json interpreter::shutdown_request_impl(bool restart) {
 }
 
 nl::json interpreter::interrupt_request_impl() {
-    interrupts_.interrupt();
+    if (interrupts_.running()) {
+        interrupt_children();
+        interrupts_.interrupt();
+    }
     return xeus::create_interrupt_reply();
 }
 
@@ -221,31 +243,64 @@ std::optional<nl::json> interpreter::answer(std::string const& type, xeus::xmess
             call("comm", type, parts);
         }
     }
-    streams_->drain();
+    drain();
     return type.ends_with("_request") ? std::optional(std::move(reply)) : std::nullopt;
 }
 
-void interpreter::publish(std::string const& type, request_ptr parent, nl::json content, nl::json metadata,
-                          xeus::buffer_sequence buffers) {
+std::uint64_t interpreter::publish(std::string const& type, request_ptr parent, nl::json content, nl::json metadata,
+                                   xeus::buffer_sequence buffers) {
+    static std::set<std::string> const kinds{"display_data", "execute_result", "error", "clear_output"};
     parent = or_latest(std::move(parent));
-    streams_->drain();
+    drain();
+    std::uint64_t count = 0;
+    if (parent) {
+        count = kinds.contains(type) ? ++parent->outputs : parent->outputs.load();
+    }
     server_->publish(type, parent ? parent->header : nl::json::object(), std::move(content), std::move(metadata),
                      std::move(buffers));
+    return count;
+}
+
+std::uint64_t interpreter::outputs(request_ptr parent) {
+    parent = or_latest(std::move(parent));
+    drain();
+    return parent ? parent->outputs.load() : 0;
 }
 
 void interpreter::write(stream_name name, request_ptr parent, std::string_view text) {
-    streams_->write(name, or_latest(std::move(parent)), text);
+    if (descriptors_) {
+        descriptors_->drain_after_pause();
+    }
+    streams_->write(name, parent, text);
 }
 
 void interpreter::flush() {
     streams_->flush();
 }
 
+void interpreter::drain() {
+    if (descriptors_) {
+        descriptors_->drain();
+    }
+    streams_->drain();
+}
+
+int interpreter::capture_descriptors() {
+    descriptors_.emplace([this](stream_name name, std::string_view text) { streams_->write(name, nullptr, text); });
+    return descriptors_->log();
+}
+
+void interpreter::after_fork() noexcept {
+    if (descriptors_) {
+        descriptors_->leave_to_parent();
+    }
+}
+
 std::string interpreter::ask(std::string const& prompt, bool password) {
     bool abandoned = false;
     {
         py::gil_scoped_release const release;
-        streams_->drain();
+        drain();
         register_input_handler([this](std::string const& value) { input_ = value; });
         try {
             input_request(prompt, password);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include "bridge.hpp"
+#include "descriptors.hpp"
 #include "interrupts.hpp"
 #include "request_handler.hpp"
 #include "server.hpp"
@@ -11,6 +12,7 @@
 
 #include <atomic>
 #include <optional>
+#include <unistd.h>
 #include <xeus/xinterpreter.hpp>
 
 namespace xcores::kernel {
@@ -52,10 +54,13 @@ private:
     nlohmann::json shutdown_request_impl(bool restart) override;
     nlohmann::json interrupt_request_impl() override;
 
-    void publish(std::string const& type, request_ptr parent, nlohmann::json content, nlohmann::json metadata,
-                 xeus::buffer_sequence buffers) override;
+    std::uint64_t publish(std::string const& type, request_ptr parent, nlohmann::json content, nlohmann::json metadata,
+                          xeus::buffer_sequence buffers) override;
+    std::uint64_t outputs(request_ptr parent) override;
     void write(stream_name name, request_ptr parent, std::string_view text) override;
     void flush() override;
+    int capture_descriptors() override;
+    void after_fork() noexcept override;
     std::string ask(std::string const& prompt, bool password) override;
     void stop() override { stop_after_reply_ = true; }
 
@@ -63,6 +68,7 @@ private:
     nlohmann::json call(char const* function, Arguments&&... arguments);
     template <class Function>
     nlohmann::json content_of(Function make_reply);
+    void drain();
     void deliver_late_signals() noexcept;
     void handle_signals() noexcept;
     request_ptr or_latest(request_ptr parent) const { return parent ? std::move(parent) : latest_; }
@@ -71,11 +77,13 @@ private:
     shutdown& shutdown_;
     server* server_ = nullptr;
     std::optional<streams> streams_;
+    std::optional<captured_descriptors> descriptors_;
     pybind11::object python_half_; // the module, and its object that answers requests
     pybind11::object kernel_;
     std::optional<interrupts::scope> under_way_;
     request_ptr latest_; // guarded by the GIL
     std::string input_;
+    pid_t const process_ = getpid();
     nlohmann::json kernel_info_;
     std::atomic<int> execution_count_ = 1;
     bool stop_after_reply_ = false;

@@ -21,18 +21,25 @@ sigset_t all_but_faults() noexcept {
 sem_t arrived;
 std::atomic<bool> unnoticed = false;
 std::atomic<void (*)(int)> pythons_handler = nullptr;
+pthread_t main_thread;
 
+/// Only the main thread tells Python. Another one, which the signal met because the main thread had it blocked, may be
+/// stopped right here until long after, when the request that was meant is over: so it passes the signal on, to
+/// insist().
 void on_sigint(int number) {
     int const before = errno;
     unnoticed = true;
     sem_post(&arrived);
-    pythons_handler.load()(number);
+    if (pthread_equal(pthread_self(), main_thread) != 0) {
+        pythons_handler.load()(number);
+    }
     errno = before;
 }
 
 } // namespace
 
-interrupts::interrupts() : main_thread_(pthread_self()) {
+interrupts::interrupts() {
+    main_thread = pthread_self();
     sem_init(&arrived, 0, 0);
     quiet_thread("xcores signals", [this] { insist(); }).detach();
 }
@@ -59,10 +66,11 @@ void interrupts::insist() {
         // Ever more rarely, for code that is deaf to it, such as a long computation in C.
         for (auto pause = 10ms; pause < 1s; pause *= 2) {
             std::this_thread::sleep_for(pause);
+            std::lock_guard const lock(sending_);
             if (!unnoticed || !running()) {
                 break;
             }
-            pthread_kill(main_thread_, SIGINT);
+            pthread_kill(main_thread, SIGINT);
         }
         while (sem_trywait(&arrived) == 0) { // our own
         }
@@ -80,7 +88,7 @@ signal_scope::~signal_scope() {
 
 void interrupts::interrupt() noexcept {
     if (running()) {
-        pthread_kill(main_thread_, SIGINT);
+        pthread_kill(main_thread, SIGINT);
     }
 }
 

@@ -2,8 +2,10 @@
 #pragma once
 #include <atomic>
 #include <csignal>
+#include <mutex>
 #include <pthread.h>
 #include <thread>
+#include <xcores/os/named_thread.hpp>
 
 namespace xcores::kernel {
 
@@ -59,18 +61,26 @@ public:
         interrupts& owner_;
     };
 
+    /// Begins a request: an interrupt that came before is not for it. `settle` handles what is pending on this thread.
+    template <class Function>
+    void begin(Function settle) {
+        std::lock_guard const lock(sending_); // nobody is about to send one again for the request before
+        settle();
+        noticed();
+    }
+
     void interrupt() noexcept;
     bool running() const noexcept { return running_ > 0; }
 
 private:
     [[noreturn]] void insist();
 
-    pthread_t main_thread_;
+    std::mutex sending_;
     std::atomic<int> running_ = 0;
 };
 
 /// While one lives, blocking system calls of the thread that made it return with EINTR every few milliseconds, by
-/// SIGURG, which that thread must let through: libzmq offers no other way to end a receive on a socket that xeus owns.
+/// SIGURG, which that thread must let through.
 class wake_up_calls {
 public:
     wake_up_calls() : wake_up_calls(pthread_self()) {}
@@ -89,9 +99,8 @@ std::thread quiet_thread(char const* name, Function function) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); // a new thread inherits the mask
-    std::thread thread(std::move(function));
+    std::thread thread = os::named_thread(name, std::move(function));
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    pthread_setname_np(thread.native_handle(), name);
     return thread;
 }
 

@@ -6,6 +6,7 @@
 #include "python_program.hpp"
 
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 
 namespace {
@@ -36,6 +37,9 @@ int main(int argc, char** argv) {
         } else if (command_line.wanted == action::show_version) {
             std::cout << "xcores " << build_info::version << "\n";
         } else {
+            if (command_line.allow_unsigned) {
+                setenv(allow_unsigned_variable, "1", 1); // what is started next reads the file
+            }
             return start(command_line.connection_file);
         }
         return 0;

@@ -1,39 +1,51 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include "channels.hpp"
 #include "request_handler.hpp"
 #include "shutdown.hpp"
 
-#include <array>
+#include <atomic>
 #include <deque>
 #include <functional>
-#include <xeus-zmq/xcontrol_runner.hpp>
-#include <xeus-zmq/xshell_runner.hpp>
+#include <span>
 
 namespace xcores::kernel {
 
 /// What became of a request while it waited in the queue.
 enum class fate { to_be_handled, aborted };
 
+/// Tells the loops to end. Thread: any.
+class stop_signal {
+public:
+    stop_signal();
+    ~stop_signal();
+    stop_signal(stop_signal const&) = delete;
+    stop_signal& operator=(stop_signal const&) = delete;
+
+    void give();
+    bool given() const noexcept { return given_; }
+    int descriptor() const noexcept { return event_; } ///< readable once it was given
+
+private:
+    std::atomic<bool> given_ = false;
+    int event_; // eventfd
+};
+
 /// Reads the shell channel, on the main thread, and hands on one message at a time. While it waits, signals are let
 /// through.
-class shell_loop final : public xeus::xshell_runner {
+class shell_loop {
 public:
     using delivery = std::function<void(xeus::xmessage, fate)>;
 
-    shell_loop(request_handler& handler, shutdown const& stop, delivery deliver)
-        : handler_(handler), shutdown_(stop), deliver_(std::move(deliver)) {}
+    shell_loop(channels& sockets, request_handler& handler, shutdown const& asked, stop_signal const& stop,
+               delivery deliver)
+        : channels_(sockets), handler_(handler), shutdown_(asked), stop_(stop), deliver_(std::move(deliver)) {}
+
+    void run(); ///< until it is told to end
 
     /// Every execute_request that has arrived by now will be delivered as aborted. Called before the reply to the cell
     /// that failed is sent: whoever has seen that reply sends new requests, and those must run.
     void abort_waiting();
-
-    /// The threads that this one makes between now and the loop's run are the server's, and bear that name: so
-    /// `%%cores` can tell them from those of a cell.
-    void name_threads_to_come();
-
-    /// Waits until these threads sleep, two seconds at most: then what was published has been sent. A thread that has
-    /// something to do does not sleep, and when xeus's publisher is stopped it forgets what it has not sent yet.
-    static void wait_for_threads();
 
 private:
     struct waiting {
@@ -41,29 +53,23 @@ private:
         fate verdict;
     };
 
-    void run_impl() override;
-    bool step();
-    bool answer_controller(std::string order);
+    void step();
 
+    channels& channels_;
     request_handler& handler_;
     shutdown const& shutdown_;
+    stop_signal const& stop_;
     delivery deliver_;
     std::deque<waiting> waiting_;
-    std::array<char, 16> own_name_{};
 };
 
-/// Reads the control channel on a thread of its own, without the GIL, and can be stopped from any thread.
-class control_loop final : public xeus::xcontrol_runner {
-public:
-    control_loop();
-    ~control_loop() override;
+/// Reads the control channel, on the thread that calls it, without the GIL, until it is told to end.
+void run_control_loop(channels& sockets, stop_signal const& stop, std::function<void(xeus::xmessage)> const& deliver);
 
-private:
-    void run_impl() override;
-    void stop_impl() override;
+enum class signals { all, unchanged };
 
-    std::atomic<bool> stopped_ = false;
-    int wake_; // eventfd
-};
+/// Waits until something may be there to read; false if one of the `allowed` signals came. The descriptors of sockets
+/// tell of changes only, so the sockets must have been found empty before.
+bool wait_for(std::span<int const> descriptors, signals allowed);
 
 } // namespace xcores::kernel

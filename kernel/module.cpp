@@ -3,12 +3,15 @@
 #include "bridge.hpp"
 #include "connection_file.hpp"
 #include "interpreter.hpp"
+#include "process_group.hpp"
 #include "server.hpp"
 
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <pybind11/pybind11.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 #include <xeus-zmq/xzmq_context.hpp>
 #include <xeus/xkernel.hpp>
 
@@ -52,8 +55,16 @@ void serve(xeus::xconfiguration const& config) {
     interpreter.close();
 }
 
+pid_t kernel_process = 0; // and not a fork of it
+
 /// The exit status of the process.
 int run(std::filesystem::path const& connection_file) {
+    kernel_process = getpid();
+    std::atexit([] { // when Python and its exit handlers have had their end
+        if (getpid() == kernel_process) {
+            end_children();
+        }
+    });
     prctl(PR_SET_NAME, "xcores");               // in the lists of top and htop
     std::clog.setstate(std::ios_base::failbit); // xeus greets there
     try {

@@ -6,7 +6,7 @@
 #include <iostream>
 #include <limits>
 #include <string_view>
-#include <xeus-zmq/xserver_zmq_split.hpp>
+#include <variant>
 
 namespace xcores::kernel {
 
@@ -51,26 +51,22 @@ nl::json error_content(std::string const& what) {
 
 server::server(xeus::xcontext& context, xeus::xconfiguration const& config, nl::json::error_handler_t on_bad_text,
                request_handler& handler, shutdown const& stop)
-    : handler_(handler) {
-    auto loop = std::make_unique<shell_loop>(
-        handler, stop, [this](xeus::xmessage message, fate verdict) { receive(std::move(message), verdict); });
-    shell_loop_ = loop.get();
-    inner_ = xeus::make_xserver_shell(context, config, on_bad_text, std::make_unique<control_loop>(), std::move(loop));
-    inner_->register_control_listener([this](xeus::xmessage message) { handle_control(std::move(message)); });
-    inner_->register_internal_listener(
-        [this](nl::json message) { return notify_internal_listener(std::move(message)); });
-}
+    : handler_(handler), channels_(context.get_wrapped_context<zmq::context_t>(),
+                                   std::get<xeus::xkernel_configuration>(config), on_bad_text),
+      shell_loop_(channels_, handler, stop, stop_,
+                  [this](xeus::xmessage message, fate verdict) { receive(std::move(message), verdict); }) {}
 
 void server::publish(std::string const& type, nl::json parent_header, nl::json content, nl::json metadata,
                      xeus::buffer_sequence buffers) {
     auto const blocked = signal_scope::blocked(); // user code publishes with its signals let through
-    std::lock_guard const lock(publishing_);
+    std::unique_lock lock(names_);
     if (topic_.empty()) {
         return;
     }
-    inner_->publish({topic_ + type, xeus::make_header(type, user_, session_), std::move(parent_header),
-                     std::move(metadata), std::move(content), std::move(buffers)},
-                    xeus::channel::SHELL);
+    xeus::xpub_message message(topic_ + type, xeus::make_header(type, user_, session_), std::move(parent_header),
+                               std::move(metadata), std::move(content), std::move(buffers));
+    lock.unlock();
+    channels_.publish(std::move(message));
 }
 
 void server::receive(xeus::xmessage message, fate verdict) {
@@ -156,7 +152,7 @@ bool server::belongs_to_current(nl::json const& parent_header) const {
 }
 
 xeus::xcontrol_messenger& server::get_control_messenger_impl() {
-    return inner_->get_control_messenger();
+    return messenger_;
 }
 
 void server::send_shell_impl(xeus::xmessage message) {
@@ -169,33 +165,42 @@ void server::send_shell_impl(xeus::xmessage message) {
             // xeus counts every cell that is not silent; the protocol counts those that are stored in the history.
             content["execution_count"] = handler_.execution_count();
             if (content.value("status", "") == "error" && current_->stops_on_error) {
-                shell_loop_->abort_waiting();
+                shell_loop_.abort_waiting();
             }
             message = {message.identities(), message.header(),   message.parent_header(),
                        message.metadata(),   std::move(content), {}};
         }
     }
-    inner_->send_shell(std::move(message));
+    channels_.send(line::shell, std::move(message));
 }
 
 void server::send_control_impl(xeus::xmessage message) {
-    inner_->send_control(std::move(message));
+    channels_.send(line::control, std::move(message));
 }
 
 void server::send_stdin_impl(xeus::xmessage message) {
-    std::optional<xeus::xmessage> received;
-    inner_->register_stdin_listener([&received](xeus::xmessage reply) { received = std::move(reply); });
-    auto const exchange = [&](xeus::xmessage question) {
-        received.reset();
-        inner_->send_stdin(std::move(question));
-        return std::exchange(received, std::nullopt);
-    };
+    auto const exchange = [&](std::optional<xeus::xmessage> question) { return exchange_input(std::move(question)); };
     notify_stdin_listener(ask(std::move(message), exchange, handler_));
 }
 
+std::optional<xeus::xmessage> server::exchange_input(std::optional<xeus::xmessage> question) {
+    if (question) {
+        channels_.send(line::input, std::move(*question));
+    }
+    for (;;) {
+        if (auto answer = channels_.read(line::input)) {
+            return answer;
+        }
+        int const descriptors[] = {channels_.descriptor(line::input)};
+        if (!wait_for(descriptors, signals::unchanged)) {
+            return std::nullopt;
+        }
+    }
+}
+
 void server::publish_impl(xeus::xpub_message message, xeus::channel channel) {
-    if (channel == xeus::channel::CONTROL) { // a socket of its own, used by the control thread only
-        inner_->publish(std::move(message), channel);
+    if (channel == xeus::channel::CONTROL) { // on the control thread: nothing of the current request
+        channels_.publish(std::move(message));
         return;
     }
     auto const type = type_of(message);
@@ -209,31 +214,35 @@ void server::publish_impl(xeus::xpub_message message, xeus::channel channel) {
         belongs_to_current(message.parent_header())) {
         current_->idle = true;
     }
-    std::lock_guard const lock(publishing_);
-    inner_->publish(std::move(message), channel);
+    channels_.publish(std::move(message));
 }
 
 void server::start_impl(xeus::xpub_message message) {
     {
         // xeus keeps its names to itself; they stand in its first message, whose topic ends in its type.
-        std::lock_guard const lock(publishing_);
+        std::lock_guard const lock(names_);
         user_ = message.header().value("username", "");
         session_ = message.header().value("session", "");
         topic_ = message.topic().substr(0, message.topic().size() - std::string_view("status").size());
     }
-    shell_loop_->name_threads_to_come();
-    inner_->start(std::move(message));
+    channels_.start();
+    channels_.publish(std::move(message));
+    auto control = quiet_thread("xcores control", [this] {
+        run_control_loop(channels_, stop_, [this](xeus::xmessage request) { handle_control(std::move(request)); });
+    });
+    shell_loop_.run();
+    control.join();
+    channels_.stop();
 }
 
 /// Nothing is left to abort: send_shell_impl() has done it, before the reply and as the protocol wants it.
 void server::abort_queue_impl(listener const&, long) {}
 
 void server::stop_impl() {
-    inner_->stop();
+    stop_.give();
 }
 
-void server::update_config_impl(xeus::xkernel_configuration& config) const {
-    inner_->update_config(config);
-}
+/// The ports are those of the connection file, always.
+void server::update_config_impl(xeus::xkernel_configuration&) const {}
 
 } // namespace xcores::kernel

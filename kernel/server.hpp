@@ -12,9 +12,10 @@
 
 namespace xcores::kernel {
 
-/// xeus-zmq's server, made to keep the protocol's promises: publishing is safe on any thread; each request gets
-/// exactly one reply and one "idle", whatever is thrown on the way; a failed cell aborts the cells queued behind it,
-/// and only those; a cell that waits for input can be interrupted.
+/// A server for xeus that keeps the protocol's promises: publishing is safe on any thread; each request gets exactly
+/// one reply and one "idle", whatever is thrown on the way; a failed cell aborts the cells queued behind it, and only
+/// those; a cell that waits for input can be interrupted. Nothing that a client sends can end the kernel: xeus-zmq's
+/// own server takes the frames of a message for granted, and what is in them.
 ///
 /// - Thread: publish() and stop() on any, all else on the shell (main) or control thread, as xeus does it.
 /// - GIL: never needed; `handler` takes it.
@@ -28,6 +29,11 @@ public:
                  nlohmann::json metadata = nlohmann::json::object(), xeus::buffer_sequence buffers = {});
 
 private:
+    /// xeus passes messages for its debugger from the control to the shell thread. We have no debugger.
+    class no_messenger final : public xeus::xcontrol_messenger {
+        nlohmann::json send_to_shell_impl(nlohmann::json const&) override { return nlohmann::json::object(); }
+    };
+
     /// The request on the shell channel that is being handled.
     struct current {
         xeus::xmessage::guid_list client;
@@ -42,6 +48,7 @@ private:
     void handle_control(xeus::xmessage message);
     void reply(nlohmann::json content);
     void publish_status(std::string const& state);
+    std::optional<xeus::xmessage> exchange_input(std::optional<xeus::xmessage> question);
     void make_good() noexcept;
     bool belongs_to_current(nlohmann::json const& parent_header) const;
 
@@ -56,9 +63,11 @@ private:
     void update_config_impl(xeus::xkernel_configuration& config) const override;
 
     request_handler& handler_;
-    std::unique_ptr<xeus::xserver> inner_;
-    shell_loop* shell_loop_ = nullptr; // owned by inner_
-    std::mutex publishing_;            // xeus's one socket for publishing is not for two threads at once
+    channels channels_;
+    stop_signal stop_;
+    shell_loop shell_loop_;
+    no_messenger messenger_;
+    std::mutex names_; // guards the next three, which are set once
     std::string topic_;
     std::string user_;
     std::string session_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "shutdown.hpp"
+#include "process_group.hpp"
 
 #include <cerrno>
 #include <chrono>
@@ -30,6 +31,7 @@ void shutdown::request() {
         for (;;) {
             auto const waited = std::chrono::steady_clock::now() - start;
             if (waited > patience || (running.running() && waited > patience_with_a_cell)) {
+                end_children();
                 _exit(0); // asked for, hence no failure
             }
             running.interrupt(); // again and again: `except KeyboardInterrupt` may sit in a loop

@@ -28,11 +28,17 @@ streams::~streams() {
     thread_.join();
 }
 
-void streams::write(stream_name name, request_ptr const& parent, std::string_view text) {
+void streams::set_latest(request_ptr cell) {
+    std::lock_guard const lock(writing_);
+    latest_ = std::move(cell);
+}
+
+void streams::write(stream_name name, request_ptr const& given_parent, std::string_view text) {
     bool first = false;
     bool full = false;
     {
         std::lock_guard const lock(writing_);
+        auto const& parent = given_parent ? given_parent : latest_;
         first = pieces_.empty();
         if (first) {
             begun_ = std::chrono::steady_clock::now();

@@ -32,7 +32,9 @@ public:
     streams(streams const&) = delete;
     streams& operator=(streams const&) = delete;
 
+    /// Without a parent, the text belongs to the latest cell.
     void write(stream_name name, request_ptr const& parent, std::string_view text);
+    void set_latest(request_ptr cell);
 
     /// Publishes within milliseconds. Not always at once: a loop that flushes each of thousands of lines would
     /// overrun the queues of ZeroMQ, which then drops messages.
@@ -54,6 +56,7 @@ private:
     std::mutex publishing_; // taken before writing_
     std::mutex writing_;
     std::condition_variable wake_;
+    request_ptr latest_;
     std::vector<piece> pieces_;
     std::size_t size_ = 0;
     std::chrono::steady_clock::time_point begun_; // the first of the pieces was written

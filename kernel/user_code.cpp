@@ -3,14 +3,23 @@
 
 #include "interrupts.hpp"
 
+#include <chrono>
+
 namespace xcores::kernel::user_code {
 
 namespace py = pybind11;
 
 namespace {
 
+using steady = std::chrono::steady_clock;
+
+constexpr auto impatience =
+    std::chrono::seconds(1); // within it, a further interrupt means the code that has just ended
+
 // Main thread and GIL: no other guard is needed. `cancel` is null outside of cells, hence gone before Python is.
 int depth = 0;
+bool atomic = false;
+steady::time_point ignored_until;
 bool pending = false;
 bool cancelled = false;
 PyObject* cancel = nullptr;
@@ -47,12 +56,27 @@ scope::~scope() {
 
 void begin() {
     pending = false;
+    ignored_until = {};
     set_cancel(py::none());
 }
 
 py::object run(py::args const& function_and_arguments) {
     py::tuple const arguments = function_and_arguments[py::slice(1, std::nullopt, std::nullopt)];
     return call_interruptibly(function_and_arguments[0], arguments);
+}
+
+py::object run_atomically(py::args const& function_and_arguments) {
+    struct atomic_scope {
+        bool const before = std::exchange(atomic, true);
+        ~atomic_scope() { atomic = before; }
+    } const scope;
+    py::tuple const arguments = function_and_arguments[py::slice(1, std::nullopt, std::nullopt)];
+    return function_and_arguments[0](*arguments);
+}
+
+void ended_by_interrupt() {
+    pending = false;
+    ignored_until = steady::now() + impatience;
 }
 
 py::object run_step(py::object const& interrupt, py::object const& step, py::object const& value) {
@@ -72,6 +96,13 @@ void set_cancel(py::object new_cancel) {
 
 void on_signal(int, py::object const&) {
     interrupts::noticed();
+    if (steady::now() < ignored_until) {
+        return;
+    }
+    if (atomic) {
+        pending = true;
+        return;
+    }
     if (depth > 0 || (cancel != nullptr && cancelled)) {
         raise_interrupt();
     }

@@ -16,6 +16,13 @@ void begin();
 /// Calls the first argument with the others; an interrupt raises meanwhile.
 pybind11::object run(pybind11::args const& function_and_arguments);
 
+/// Calls the first argument with the others; an interrupt that comes meanwhile is kept for the next step of user code.
+pybind11::object run_atomically(pybind11::args const& function_and_arguments);
+
+/// An interrupt has ended the cell's code. Who presses the stop button several times means that code: for one second,
+/// further interrupts are dropped, so that they do not hit what shows the error or runs after the cell.
+void ended_by_interrupt();
+
 /// One step of a coroutine: `step(value)`, an interrupt raises meanwhile. If one came since begin() or the step before,
 /// while no user code ran, the step is `interrupt(KeyboardInterrupt)` instead.
 pybind11::object run_step(pybind11::object const& interrupt, pybind11::object const& step,

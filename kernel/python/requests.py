@@ -4,6 +4,7 @@
 import asyncio
 import builtins
 import contextlib
+import contextvars
 import faulthandler
 import getpass
 import inspect
@@ -40,8 +41,12 @@ class Kernel:
         app.initialize(argv=[])
         self.shell = app.shell
         self.shell.kernel = self
+        streams.install()  # before the magics put labels on what goes there
         self._missing = self._load_magics()
         self._take_over_input()
+        # All cells of a notebook run in one context, as the statements of a script do: decimal's precision, NumPy's error
+        # state and every other context variable stay as a cell has left them. A task for each cell would copy it.
+        self._context = contextvars.copy_context()
 
     # What others ask of get_ipython().kernel
 
@@ -57,6 +62,7 @@ class Kernel:
 
     def begin(self, request):
         streams.current.set(request)
+        self._context.run(streams.current.set, request)
         self._parent_header = {"header": request.header, "metadata": request.metadata}
 
     def close(self):
@@ -72,12 +78,16 @@ class Kernel:
             result = self._run(code, silent, store_history)
             error = result.error_before_exec or result.error_in_exec
             if error is None:
-                values = bridge.run_user_code(shell.user_expressions, user_expressions)
+                values = self._in_context(shell.user_expressions, user_expressions)
         except BaseException as unexpected:  # an interrupt within IPython's own code, mostly
-            shell.showtraceback()
+            shown = shell.last_error or {}
+            if not (isinstance(unexpected, KeyboardInterrupt) and shown.get("ename") == "KeyboardInterrupt"):
+                shell.showtraceback()
             error = unexpected
         finally:
             self._input_allowed = False
+            streams.finish()
+            shell.forget_what_was_shown()
         if error is None:
             reply = {"status": "ok", "user_expressions": values}
         else:
@@ -91,8 +101,7 @@ class Kernel:
     def complete(self, code, cursor):
         if cursor < 0:
             cursor = len(code)
-        with provisionalcompleter():
-            found = list(rectify_completions(code, self.shell.Completer.completions(code, cursor)))
+        found = self._in_copied_context(self._completions, code, cursor)
         types = [{"start": c.start, "end": c.end, "text": c.text, "type": c.type, "signature": c.signature} for c in found]
         return {
             "status": "ok",
@@ -102,10 +111,14 @@ class Kernel:
             "metadata": {"_jupyter_types_experimental": types},
         }
 
+    def _completions(self, code, cursor):
+        with provisionalcompleter():
+            return list(rectify_completions(code, self.shell.Completer.completions(code, cursor)))
+
     def inspect(self, code, cursor, detail_level):
         name = token_at_cursor(code, len(code) if cursor < 0 else cursor)
         try:
-            data = self.shell.object_inspect_mime(name, detail_level=detail_level)
+            data = self._in_copied_context(self.shell.object_inspect_mime, name, detail_level)
         except KeyError:
             return {"status": "ok", "found": False, "data": {}, "metadata": {}}
         if not self.shell.enable_html_pager:
@@ -138,7 +151,7 @@ class Kernel:
 
     def comm(self, kind, message):
         message.update(msg_type=kind, msg_id=message["header"].get("msg_id"))
-        getattr(self.comm_manager, kind)(None, None, message)
+        self._context.run(getattr(self.comm_manager, kind), None, None, message)
 
     def kernel_info(self):
         version = sys.version_info
@@ -170,12 +183,12 @@ class Kernel:
     def _run(self, code, silent, store_history):
         shell = self.shell
         if shell.trio_runner or shell.loop_runner is not _asyncio_runner:  # %autoawait with another loop
-            return shell.run_cell(code, store_history=store_history, silent=silent)
+            return self._context.run(shell.run_cell, code, store_history=store_history, silent=silent)
         loop = get_asyncio_loop()
         asyncio.set_event_loop(loop)
         # As in ipykernel, each cell runs within the one loop, so that it can make tasks. They go on while a later cell
         # runs; between cells they rest, because nothing runs the loop then.
-        task = loop.create_task(self._run_in_loop(code, silent, store_history))
+        task = loop.create_task(self._run_in_loop(code, silent, store_history), context=self._context)
 
         shell.cancel_cell = lambda: loop.call_soon_threadsafe(task.cancel)
         try:
@@ -205,6 +218,14 @@ class Kernel:
             bridge.run_user_code(shell.events.trigger, "post_execute")
             if not silent:
                 bridge.run_user_code(shell.events.trigger, "post_run_cell", result)
+
+    def _in_context(self, function, *arguments):
+        """A call of user code beside the cells, which can be interrupted."""
+        return self._context.run(bridge.run_user_code, function, *arguments)
+
+    def _in_copied_context(self, function, *arguments):
+        """The same for a question: the notebook's context is seen, and stays as it is."""
+        return self._context.copy().run(function, *arguments)
 
     def _cell_id(self):
         return self._parent_header.get("metadata", {}).get("cellId")
@@ -249,5 +270,4 @@ def make_kernel():
     # The first traceback asks for the module of a frame, which looks at the file of every module: thousands of calls that
     # give the GIL away. Now they take milliseconds; beside threads that keep the GIL busy they would take half a minute.
     inspect.getmodule(sys._getframe())
-    streams.install()
     return kernel

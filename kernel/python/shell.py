@@ -3,7 +3,9 @@
 
 import asyncio
 import contextlib
+import functools
 import os
+import signal
 import sqlite3
 import traceback
 import types
@@ -11,12 +13,14 @@ from pathlib import Path
 
 from IPython.core.autocall import ZMQExitAutocall
 from IPython.core.compilerop import CachingCompiler
+from IPython.core.history import HistorySavingThread
 from traitlets import default
 from traitlets.config import Config
 from xeus_python_shell.display import XDisplayHook, XDisplayPublisher
 from xeus_python_shell.shell import XPythonShell, XPythonShellApp
 
 import _xcores_kernel as bridge
+from xcores_kernel import commands, parsed_sources
 from xcores_kernel.streams import current_request
 
 DATABASE_PATIENCE = 0.5  # seconds that a cell may have to wait for a locked history
@@ -82,6 +86,22 @@ class Shell(XPythonShell):
         """IPython would keep all that is printed in memory, for %notebook; the front end keeps it already."""
         yield
 
+    def forget_what_was_shown(self):
+        """The same for results and errors, when the cell is over."""
+        self.history_manager.outputs.clear()
+        self.history_manager.exceptions.clear()
+
+    def _format_exception_for_storage(self, exception, *args, **kwargs):
+        """IPython would lay out the traceback once more, and keep it."""
+        return self.last_error or {}
+
+    def system(self, cmd):
+        if cmd.rstrip().endswith("&"):
+            raise OSError("Background processes not supported.")  # as IPython says
+        self.user_ns["_exit_code"] = commands.run(self.var_expand(cmd, depth=1))
+
+    system_piped = system
+
     def set_next_input(self, text, replace=False):
         self.payload_manager.write_payload({"source": "set_next_input", "text": text, "replace": replace})
 
@@ -94,14 +114,26 @@ class Shell(XPythonShell):
     def showtraceback(self, exc_tuple=None, *args, **kwargs):
         kind, error, trace = self._get_exc_info(exc_tuple) if exc_tuple or self._has_error() else (None, None, None)
         if self.interrupted and kind is asyncio.CancelledError:
-            interrupt = KeyboardInterrupt().with_traceback(trace)
-            return super().showtraceback((KeyboardInterrupt, interrupt, trace), *args, **kwargs)
+            kind, error = KeyboardInterrupt, KeyboardInterrupt().with_traceback(trace)
+            exc_tuple = kind, error, trace
+        if kind is KeyboardInterrupt:
+            return self._show_interrupt(error, exc_tuple, *args, **kwargs)
         if is_exception_group(error) and not isinstance(error, SyntaxError) and not hasattr(error, "_render_traceback_"):
             # IPython prints these to stderr, and publishes no error at all.
             while trace is not None and "IPython/core/" in trace.tb_frame.f_code.co_filename:
                 trace = trace.tb_next
             return self._showtraceback(kind, error, "".join(traceback.format_exception(kind, error, trace)).splitlines())
         return super().showtraceback(exc_tuple, *args, **kwargs)
+
+    def _show_interrupt(self, error, *args, **kwargs):
+        """A further interrupt may come when this takes long. IPython then prints one line, and publishes no error."""
+        bridge.ended_by_interrupt()
+        before = self.last_error
+        with contextlib.suppress(KeyboardInterrupt):
+            super().showtraceback(*args, **kwargs)
+        while self.last_error is before:
+            with contextlib.suppress(KeyboardInterrupt):
+                self._showtraceback(KeyboardInterrupt, error, [f"KeyboardInterrupt: {error}".rstrip(": ")])
 
     def _has_error(self):
         try:
@@ -114,14 +146,20 @@ class Shell(XPythonShell):
             text = str(evalue)
         except Exception:
             text = f"<{etype.__name__} whose text cannot be made>"
-        self.last_error = {"ename": etype.__name__, "evalue": text, "traceback": list(stb)}
-        bridge.publish("error", self.last_error, request=current_request())
+        content = {"ename": etype.__name__, "evalue": text, "traceback": list(stb)}
+        bridge.run_atomically(self._publish_error, content)
+        parsed_sources.keep_only_those_of(evalue)
+
+    def _publish_error(self, content):
+        bridge.publish("error", content, request=current_request())
+        self.last_error = content
 
 
 class ShellApp(XPythonShellApp):
     """Reads the user's IPython profile and makes the shell from it."""
 
     def init_shell(self, use_jedi=False):
+        keep_signals_from_history()
         self.update_config(history_options(self.config, self.profile_dir.location))
         self.shell = Shell.instance(
             use_jedi,
@@ -151,7 +189,20 @@ def connect_displays(shell):
     shell.display_pub.publish_display_data = publish
     shell.display_pub.clear_output = clear_output
     shell.display_pub.make_channel = lambda: bridge.display_channel(current_request())
+    shell.display_pub.count_outputs = lambda: bridge.outputs(current_request())
     shell.displayhook.publish_execution_result = publish_result
+
+
+def keep_signals_from_history():
+    """They are for the main thread: another one may be stopped with a signal in hand until it is too late for it."""
+    run = HistorySavingThread.run
+
+    @functools.wraps(run)
+    def run_without_signals(self):
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        run(self)
+
+    HistorySavingThread.run = run_without_signals
 
 
 def history_options(config, profile):

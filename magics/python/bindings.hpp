@@ -24,5 +24,6 @@ std::chrono::nanoseconds seconds(double value);
 
 /// The classes behind `xcores.executors`.
 void define_executors(py::module_&);
+void forget_executors(); ///< in the child of a fork: what they had is the parent's
 
 } // namespace xcores::python

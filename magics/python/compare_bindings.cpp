@@ -97,6 +97,7 @@ void set_startup(comparison_view& self, std::size_t index, const report_view& fi
     model::configuration probe;
     model::add_round(probe, first.value);
     way_at(self, index).startup = probe.startup;
+    way_at(self, index).imports = probe.imports;
     self.value.environment = first.value.environment;
 }
 
@@ -124,8 +125,11 @@ py::dict figures_of_way(const model::comparison& all, const model::configuration
     row["most_s"] = time ? std::optional(in_seconds(time->most)) : std::nullopt;
     const auto speedup = model::speedup_of(all, one);
     row["speedup"] = speedup ? std::optional(speedup->median) : std::nullopt;
+    const auto idle = model::idle_speedup_of(all, one);
+    row["idle_speedup"] = idle ? std::optional(idle->median) : std::nullopt;
     row["efficiency"] = model::efficiency_of(all, one);
     row["startup_s"] = seconds(one.startup);
+    row["import_s"] = seconds(one.imports);
     row["cores_busy"] = one.cores_busy;
     row["gil_wait"] = one.gil_wait;
     row["core_wait"] = model::core_wait_of(one);
@@ -180,8 +184,9 @@ void define_comparisons(py::module_& module) {
         .def("set_failure", [](comparison_view& self, std::size_t index,
                                const std::string& why) { way_at(self, index).failure = why; })
         .def("set_results",
-             [](comparison_view& self, std::size_t index, bool same) {
-                 way_at(self, index).results = same ? model::agreement::same : model::agreement::different;
+             [](comparison_view& self, std::size_t index, const std::string& results) {
+                 using enum model::agreement;
+                 way_at(self, index).results = named(results, std::array{same, different, varies});
              })
         .def("set_interrupted", [](comparison_view& self) { self.value.interrupted = true; })
         .def("to_json", [](const comparison_view& self) { return text_of(model::to_json(self.value)); })
@@ -191,7 +196,10 @@ void define_comparisons(py::module_& module) {
              })
         .def("picture_bundle",
              [](const comparison_view& self) {
-                 return picture_of([&] { return render::with_metadata(render::picture_bundle(self.value)); });
+                 return picture_of([&] {
+                     return render::with_metadata(render::picture_bundle(self.value),
+                                                  model::recommendation_for(self.value).sentence);
+                 });
              })
         .def_property_readonly("rows", &rows_of)
         .def_property_readonly("recommendation", &recommendation_of);
@@ -213,8 +221,10 @@ void define_pairs(py::module_& module) {
              })
         .def("picture_bundle",
              [](const pair_view& self) {
-                 return picture_of(
-                     [&] { return render::with_metadata(render::picture_bundle(self.one(), self.other())); });
+                 return picture_of([&] {
+                     return render::with_metadata(render::picture_bundle(self.one(), self.other()),
+                                                  render::caption_of(self.one(), self.other()));
+                 });
              })
         .def_property_readonly("caption",
                                [](const pair_view& self) { return render::caption_of(self.one(), self.other()); });
@@ -244,6 +254,7 @@ py::list figures_of(const model::report& run) {
         row["error"] = worker.how.type.empty() ? worker.how.message : worker.how.type + ": " + worker.how.message;
         row["result"] = worker.result;
         row["startup_s"] = seconds(worker.startup);
+        row["import_s"] = seconds(worker.imports);
         row["transfer_in_s"] = seconds(worker.transfer_in);
         row["run_s"] = seconds(worker.run);
         row["transfer_out_s"] = seconds(worker.transfer_out);

@@ -3,12 +3,13 @@
 
 #include <exception>
 
+#include <xcores/os/named_thread.hpp>
 #include <xcores/os/thread_probe.hpp>
 #include <xcores/render/mime_bundle.hpp>
-#include <xcores/run/session.hpp>
 
 #include "conversions.hpp"
 #include "recorder_bindings.hpp"
+#include "run_bindings.hpp"
 
 namespace py = pybind11;
 
@@ -16,9 +17,7 @@ namespace xcores::python {
 
 live_view::live_view(display_channel channel, std::string display_id, bool patient)
     : channel_(std::move(channel)), display_id_(std::move(display_id)), schedule_(patient),
-      thread_([this] { loop(); }) {
-    os::name_thread(thread_, "xcores view");
-}
+      thread_(os::named_thread("xcores view", [this] { loop(); })) {}
 
 live_view::~live_view() {
     stop();
@@ -29,7 +28,7 @@ void live_view::watch(source what) {
     source_ = std::move(what);
 }
 
-bool live_view::stop() {
+std::uint64_t live_view::stop() {
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
@@ -37,7 +36,7 @@ bool live_view::stop() {
     }
     if (thread_.joinable())
         thread_.join();
-    return shown_;
+    return place_;
 }
 
 void live_view::loop() noexcept {
@@ -61,10 +60,11 @@ void live_view::show(const source& what) {
     const auto report = what();
     if (report.wall) // over: what stays comes next
         return;
-    channel_(shown_, {{"data", render::live_bundle(report)},
-                      {"metadata", nlohmann::json::object()},
-                      {"transient", {{"display_id", display_id_}}}});
-    shown_ = true;
+    const auto outputs = channel_(place_ > 0, {{"data", render::live_bundle(report)},
+                                               {"metadata", nlohmann::json::object()},
+                                               {"transient", {{"display_id", display_id_}}}});
+    if (place_ == 0)
+        place_ = outputs;
 }
 
 namespace {
@@ -91,8 +91,8 @@ void define_live_view(py::module_& module) {
              py::arg("channel"), py::arg("display_id"), py::arg("patient") = false)
         .def(
             "watch",
-            [](live_view& self, std::shared_ptr<run::session> what) {
-                self.watch([what = std::move(what)] { return what->report(run::session::detail::recent); });
+            [](live_view& self, const run_view& what) {
+                self.watch([session = what.session()] { return session->report(run::session::detail::recent); });
             },
             py::arg("run"), "From now on show this run, or this recording.")
         .def(
@@ -102,7 +102,7 @@ void define_live_view(py::module_& module) {
             },
             py::arg("run"))
         .def("stop", &live_view::stop, py::call_guard<py::gil_scoped_release>(),
-             "Shows nothing more; whether it ever did.");
+             "Shows nothing more; which output of its cell it is, from 1 on; 0: it never showed anything.");
 }
 
 } // namespace xcores::python

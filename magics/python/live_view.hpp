@@ -32,7 +32,8 @@ public:
     live_view& operator=(const live_view&) = delete;
 
     void watch(source); ///< from now on, instead of what was watched
-    bool stop();        ///< shows nothing more; whether it ever did
+    std::uint64_t
+    stop(); ///< shows nothing more; which output of its cell it is, from 1 on; 0: it never showed anything
 
 private:
     void loop() noexcept;
@@ -41,7 +42,7 @@ private:
     const display_channel channel_;
     const std::string display_id_;
     run::live_schedule schedule_;
-    bool shown_ = false;
+    std::uint64_t place_ = 0; ///< among the outputs of its cell; 0: not shown yet
 
     std::mutex mutex_;
     std::condition_variable changed_;

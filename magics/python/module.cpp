@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The Python face of the engine: `xcores._engine`. Converts values and lets the GIL go; decides nothing.
-#include <csignal>
+#include <cstdlib>
+#include <random>
+#include <system_error>
 #include <thread>
 
 #include <dlfcn.h>
@@ -9,20 +11,26 @@
 
 #include <xcores/cpython/arena_cache.hpp>
 #include <xcores/cpython/buffers.hpp>
+#include <xcores/cpython/forks.h>
+#include <xcores/cpython/function_version.hpp>
+#include <xcores/cpython/gil_lock.hpp>
 #include <xcores/executors/engine.hpp>
 #include <xcores/executors/in_process.hpp>
 #include <xcores/model/json.hpp>
 #include <xcores/model/repeats.hpp>
 #include <xcores/model/summary.hpp>
-#include <xcores/os/clock.hpp>
 #include <xcores/os/machine.hpp>
+#include <xcores/os/named_thread.hpp>
 #include <xcores/os/thread_probe.hpp>
+#include <xcores/render/firefox_profile.hpp>
 #include <xcores/render/html_table.hpp>
 #include <xcores/render/live.hpp>
 #include <xcores/render/mime_bundle.hpp>
 #include <xcores/render/png.hpp>
 #include <xcores/render/svg_timeline.hpp>
 #include <xcores/render/text.hpp>
+#include <xcores/render/trace_event.hpp>
+#include <xcores/run/exact_source.hpp>
 
 #include "bindings.hpp"
 #include "compare_bindings.hpp"
@@ -30,11 +38,10 @@
 #include "item_bindings.hpp"
 #include "live_view.hpp"
 #include "recorder_bindings.hpp"
+#include "run_bindings.hpp"
 
 namespace xcores::python {
 namespace {
-
-using std::chrono::nanoseconds;
 
 std::unique_ptr<executors::engine>& the_engine() {
     static auto* kept = new std::unique_ptr<executors::engine>; // threads left behind may outlive static destruction
@@ -43,7 +50,25 @@ std::unique_ptr<executors::engine>& the_engine() {
 
 } // namespace
 
+namespace {
+
+void configure(const std::string& worker_codes);
+std::string& known_codes() {
+    static std::string kept;
+    return kept;
+}
+
+/// In the child of a fork: the workers' threads are the parent's. The next run makes an engine of its own.
+void forget_workers() {
+    static_cast<void>(the_engine().release()); // left where it is: a lock may be held for ever
+    forget_executors();
+}
+
+} // namespace
+
 executors::engine& configured_engine() {
+    if (!the_engine() && !known_codes().empty())
+        configure(known_codes());
     if (!the_engine())
         throw std::runtime_error("xcores._engine.configure() has not been called");
     return *the_engine();
@@ -80,102 +105,41 @@ std::string folder_of_this_module() {
     return file.substr(0, file.rfind('/'));
 }
 
-void configure(const std::string& worker_source) {
+/// Paths need not be UTF-8.
+std::string path_of(const py::handle& text) {
+    const auto encoded = py::reinterpret_steal<py::bytes>(PyUnicode_EncodeFSDefault(text.ptr()));
+    if (!encoded)
+        throw py::error_already_set();
+    return encoded;
+}
+
+/// For process workers: one for all, so that each of them puts the same key into the same part. Ours is not to be had.
+std::string new_hash_seed() {
+    if (std::getenv("PYTHONHASHSEED"))
+        return {};
+    std::uniform_int_distribution<std::uint32_t> seeds(1);
+    std::random_device source;
+    return "PYTHONHASHSEED=" + std::to_string(seeds(source));
+}
+
+void configure(const std::string& worker_codes) {
     cpython::keep_arenas();
     const auto sys = py::module_::import("sys");
     executors::python_description python;
     if (const py::object executable = sys.attr("executable"); py::isinstance<py::str>(executable))
-        python.executable = executable.cast<std::string>();
+        python.executable = path_of(executable);
     python.modules = folder_of_this_module();
-    python.prefix = py::str(sys.attr("prefix"));
-    python.base_prefix = py::str(sys.attr("base_prefix"));
+    python.prefix = path_of(sys.attr("prefix"));
+    python.base_prefix = path_of(sys.attr("base_prefix"));
     for (const auto& entry : sys.attr("path"))
         if (py::isinstance<py::str>(entry))
-            python.path.push_back(entry.cast<std::string>());
-    python.worker_source = worker_source;
+            python.path.push_back(path_of(entry));
+    python.worker_codes = worker_codes;
+    python.hash_seed = new_hash_seed();
     auto made = std::make_unique<executors::engine>(std::move(python));
     describe_python(made->environment());
     the_engine() = std::move(made);
-}
-
-/// One payload for every tuple object: the same input for all workers is kept once.
-std::vector<std::shared_ptr<const run::payload>> payloads_from(const py::list& inputs) {
-    std::vector<std::shared_ptr<const run::payload>> made;
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-        const bool same = i > 0 && inputs[i].is(inputs[i - 1]);
-        made.push_back(same ? made.back() : payload_from(inputs[i].cast<py::tuple>()));
-    }
-    return made;
-}
-
-std::shared_ptr<run::session> start(const std::string& kind, const py::list& inputs, std::optional<double> timeout,
-                                    double sample_hz, double grace, bool fresh, bool keep,
-                                    std::shared_ptr<run::item_queue> items, bool pin, const std::string& gil,
-                                    const std::string& start_method) {
-    cpython::release_buffers();
-    run::plan plan;
-    plan.kind = kind_named(kind);
-    plan.gil = gil_named(gil);
-    plan.start = start_method_named(start_method);
-    if (pin)
-        plan.pin_to = os::usable_cores();
-    plan.inputs = payloads_from(inputs);
-    plan.grace = seconds(grace);
-    plan.fresh = fresh;
-    plan.keep = keep;
-    plan.items = std::move(items);
-    if (plan.inputs.empty() || plan.inputs.size() > worker_limit)
-        throw py::value_error("the number of workers must be from 1 to " + std::to_string(worker_limit));
-    if (timeout)
-        plan.timeout = seconds(*timeout);
-    plan.sample_period = sample_hz > 0 ? seconds(1 / sample_hz) : nanoseconds{0};
-    auto& engine = configured_engine();
-    engine.environment().switch_interval = switch_interval();
-    const py::gil_scoped_release let_go;
-    return engine.start(std::move(plan));
-}
-
-bool wait(run::session& session, double time) {
-    if (PyErr_CheckSignals() != 0)
-        throw py::error_already_set();
-    const auto woken = [&] {
-        const py::gil_scoped_release let_go;
-        return session.wait(seconds(time));
-    }();
-    if (woken == run::session::wake::signalled && PyErr_CheckSignals() != 0)
-        throw py::error_already_set();
-    return woken == run::session::wake::finished;
-}
-
-py::list read_output(run::session& session) {
-    py::list chunks;
-    for (auto& one : session.take_output())
-        chunks.append(py::make_tuple(one.worker, static_cast<int>(one.from),
-                                     py::reinterpret_steal<py::str>(PyUnicode_DecodeUTF8(
-                                         one.text.data(), static_cast<Py_ssize_t>(one.text.size()), "replace"))));
-    return chunks;
-}
-
-py::object reply_of(const run::session& session, int worker) {
-    const auto sent = session.output(worker);
-    return sent ? tuple_of(*sent) : py::object(py::none());
-}
-
-run::stop_reason reason_named(const std::string& name) {
-    using enum run::stop_reason;
-    if (name == "interrupt")
-        return interrupt;
-    if (name == "timeout")
-        return timeout;
-    if (name == "failure")
-        return failure;
-    throw py::value_error("reason must be interrupt, timeout or failure, not " + name);
-}
-
-void stop(run::session& session, const std::string& name) {
-    const auto reason = reason_named(name);
-    const py::gil_scoped_release let_go;
-    session.stop(reason);
+    known_codes() = worker_codes;
 }
 
 py::list outcomes_of(const report_view& self) {
@@ -185,13 +149,19 @@ py::list outcomes_of(const report_view& self) {
     return outcomes;
 }
 
-bool write_output(int stream, const std::string& text) {
+/// The output of one worker of the kind threads, for all threads that print as it.
+struct worker_output {
+    run::output_sink sink;
+
+    void write(int stream, const std::string& text) const {
+        const py::gil_scoped_release let_go;
+        sink(stream == 2 ? run::stream::standard_error : run::stream::standard_output, text);
+    }
+};
+
+std::optional<worker_output> output_of_this_thread() {
     const auto& sink = executors::thread_output();
-    if (!sink)
-        return false;
-    const py::gil_scoped_release let_go;
-    sink(stream == 2 ? run::stream::standard_error : run::stream::standard_output, text);
-    return true;
+    return sink ? std::optional(worker_output{sink}) : std::nullopt;
 }
 
 bool shutdown(double patience) {
@@ -214,7 +184,7 @@ py::dict status() {
     for (const auto kind : {threads, subinterp, procs}) {
         const auto now = the_engine() ? the_engine()->state(kind) : run::pool_state{};
         all[py::str(std::string(model::name_of(kind)))] =
-            py::make_tuple(now.idle, now.busy, now.left_behind, now.memory_bytes);
+            py::make_tuple(now.idle, now.busy, now.left_behind, now.memory_bytes, now.serving);
     }
     return all;
 }
@@ -228,6 +198,10 @@ bool leave() {
 
 void define_report(py::module_& module) {
     py::class_<report_view>(module, "Report", "What happened in one run; a value.")
+        .def("__repr__",
+             [](const report_view& self) {
+                 return "<Report: " + model::caption_of(self.value) + " text() gives the table.>";
+             })
         .def("to_json", [](const report_view& self) { return text_of(model::to_json(self.value)); })
         .def(
             "text",
@@ -243,6 +217,12 @@ void define_report(py::module_& module) {
              [](const report_view& self) {
                  return py::bytes(without_gil([&] { return render::png(render::svg_timeline(self.value, {})); }));
              })
+        .def("trace_event",
+             [](const report_view& self) { return without_gil([&] { return render::trace_event(self.value); }); })
+        .def("firefox_profile",
+             [](const report_view& self) {
+                 return without_gil([&] { return text_of(render::firefox_profile(self.value)); });
+             })
         .def("live_html",
              [](const report_view& self) { return without_gil([&] { return render::live_html(self.value); }); })
         .def("live_text",
@@ -253,7 +233,9 @@ void define_report(py::module_& module) {
              })
         .def("picture_bundle",
              [](const report_view& self) {
-                 return picture_of([&] { return render::with_metadata(render::picture_bundle(self.value)); });
+                 return picture_of([&] {
+                     return render::with_metadata(render::picture_bundle(self.value), model::caption_of(self.value));
+                 });
              })
         .def_property_readonly("caption", [](const report_view& self) { return model::caption_of(self.value); })
         .def_property_readonly("wall_ns",
@@ -273,6 +255,8 @@ void define_report(py::module_& module) {
 PYBIND11_MODULE(_engine, module, pybind11::mod_gil_not_used()) {
     using namespace xcores;
     using namespace xcores::python;
+    if (const int error = xcores_leave_interpreters_at_fork(); error != 0)
+        throw std::system_error(error, std::generic_category(), "pthread_atfork");
     module.doc() = "The xcores engine. Every call lets the GIL go while it waits or draws.";
     module.attr("worker_limit") = worker_limit;
     module.attr("version") = XCORES_VERSION;
@@ -281,33 +265,25 @@ PYBIND11_MODULE(_engine, module, pybind11::mod_gil_not_used()) {
     define_executors(module);
     define_recorder(module);
     define_comparison(module);
-    py::class_<run::session, std::shared_ptr<run::session>>(module, "Run", "One cell running on several workers.")
-        .def("wait", &wait, py::arg("seconds"),
-             "Waits until all workers have ended (True); or there is new output, more items are wanted, a signal came, "
-             "or the time is over (False).")
-        .def("read_output", &read_output, "New output: a list of (worker, stream, text).")
-        .def("stop", &stop, py::arg("reason"), "Asks the workers to stop: 'interrupt', 'timeout' or 'failure'.")
-        .def("report",
-             [](const run::session& self) {
-                 const py::gil_scoped_release let_go;
-                 auto report = self.report(run::session::detail::recent);
-                 return report_view{report.wall ? self.report() : std::move(report)};
-             })
-        .def("reply", &reply_of, py::arg("worker"), "What a worker sent back: (data, buffers), or None.");
+    define_run(module);
     define_live_view(module);
+    module.add_object("restore_version",
+                      py::reinterpret_steal<py::object>(cpython::restore_version_function().release()));
     module.def("usable_cores", &os::usable_cores, "The cores this process may run on.");
-    module.def("configure", &configure, py::arg("worker_source"));
-    module.def("start", &start, py::arg("kind"), py::arg("inputs"), py::kw_only(), py::arg("timeout") = py::none(),
-               py::arg("sample_hz") = 1000.0, py::arg("grace") = 0.4, py::arg("fresh") = false, py::arg("keep") = false,
-               py::arg("items") = nullptr, py::arg("pin") = false, py::arg("gil") = "own",
-               py::arg("start_method") = "forkserver");
+    module.def(
+        "recording_refusal", [] { return run::exact_source::refusal(cpython::cpython_code()).value(); },
+        "Why events cannot be recorded now, as an errno; 0: they can.");
+    module.def("configure", &configure, py::arg("worker_codes"));
     module.def("median_of", &median_of, py::arg("reports"),
                "The report of the median run, with the spread of all, of several runs of the same cell.");
-    module.def("status", &status, "What the workers of each kind do: (idle, busy, left behind, memory of the idle).");
-    module.def("write", &write_output, py::arg("stream"), py::arg("text"),
-               "To the output of the worker whose thread calls; False when none does.");
+    module.def("status", &status,
+               "What the workers of each kind do: (idle, busy, left behind, memory of the idle, serving executors).");
+    py::class_<worker_output>(module, "WorkerOutput", "Where a worker prints to.")
+        .def("write", &worker_output::write, py::arg("stream"), py::arg("text"));
+    module.def("worker_output", &output_of_this_thread, "That of the worker whose thread calls; None when none does.");
     module.def("shutdown", &shutdown, py::arg("patience") = 2.0,
                "Ends the idle workers; False when some did not end in time.");
+    module.def("forget_workers", &forget_workers, "In the child of a fork: what there was of workers is the parent's.");
     module.def("leave", &leave,
                "The same when Python is about to end: results still in use no longer delay anything. False when there "
                "are any: "
@@ -315,12 +291,10 @@ PYBIND11_MODULE(_engine, module, pybind11::mod_gil_not_used()) {
     module.def(
         "warm_fonts",
         [] {
-            std::thread warming([] {
+            os::named_thread("xcores fonts", [] {
                 os::block_signals_on_this_thread();
                 render::warm_fonts();
-            });
-            os::name_thread(warming, "xcores fonts");
-            warming.detach();
+            }).detach();
         },
         "The first picture of a process takes longer: this is that time, spent beforehand and on a thread of its own.");
 }

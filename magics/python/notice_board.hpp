@@ -17,7 +17,11 @@ namespace xcores::python {
 /// Thread: any. GIL: wait() is called without; the rest never waits.
 class notice_board {
 public:
-    using output = std::pair<run::stream, std::string>;
+    struct output {
+        run::stream from;
+        std::string text;
+        std::shared_ptr<void> origin; ///< of the job that printed it
+    };
 
     void put(output one) {
         const std::lock_guard lock(mutex_);

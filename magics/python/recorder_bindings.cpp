@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include <pybind11/stl.h>
+#include <unistd.h>
 
 #include <xcores/cpython/this_process.hpp>
 #include <xcores/executors/engine.hpp>
@@ -16,13 +17,18 @@ namespace xcores::python {
 
 using std::chrono::nanoseconds;
 
-recorder::recorder(double sample_hz) : environment_(executors::environment_here()) {
+recorder::recorder(double sample_hz) : process_(::getpid()), environment_(executors::environment_here()) {
     if (!(sample_hz >= 1 && sample_hz <= 10'000))
         throw py::value_error("sample_hz must be from 1 to 10000");
     describe_python(environment_);
     environment_.switch_interval = switch_interval();
     const py::gil_scoped_release let_go;
     watching_ = std::make_unique<run::recorder>(cpython::this_process(), seconds(1 / sample_hz));
+}
+
+recorder::~recorder() {
+    if (::getpid() != process_)
+        static_cast<void>(watching_.release());
 }
 
 void recorder::introduce(std::map<std::int64_t, std::string> names, std::set<std::int64_t> hidden,

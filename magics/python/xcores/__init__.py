@@ -27,7 +27,7 @@ def __getattr__(name: str) -> Any:
 
 def last_report() -> Any:
     """The report of the latest run in this notebook (`to_json()`, `text()`, `svg()`, …), or None before the first."""
-    from xcores.supervision import last_report
+    from xcores.latest import last_report
 
     return last_report()
 
@@ -66,8 +66,9 @@ def compare(first: Any, second: Any) -> Any:
 
 def load_ipython_extension(shell: "InteractiveShell") -> None:
     """Add the magics to `shell`. Doing it again changes nothing."""
-    from xcores import _engine, comparing, cores, errors, magics, output
+    from xcores import _engine, comparing, cores, errors, magics, output, reloads
 
+    reloads.watch()
     errors.uninstall(shell)
     errors.install(shell)
     magics.register(shell)
@@ -80,8 +81,9 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
 
 def unload_ipython_extension(shell: "InteractiveShell") -> None:
     """Take away all that `load_ipython_extension` added. Workers that are ready stay so until the kernel ends."""
-    from xcores import comparing, cores, errors, magics, output
+    from xcores import comparing, cores, errors, magics, output, reloads
 
+    reloads.forget(shell)
     magics.unregister(shell)
     cores.unregister(shell)
     comparing.unregister(shell)

@@ -22,10 +22,10 @@ def run_items(job, run, answer):
             for index, (data, buffers) in enumerate(items, first):
                 error = _run_item(job, index, data, buffers, run)
                 finished = index, error
-                done(index, answer(job, error))
+                goes_on = done(index, answer(job, error))
                 job.namespace.pop(RESULT, None)  # before the next one could be taken to have made it
                 finished = None
-                if isinstance(error, KeyboardInterrupt):
+                if isinstance(error, KeyboardInterrupt) and not goes_on:  # otherwise the cell itself has raised it
                     raise error
     except KeyboardInterrupt:
         if finished is not None:
@@ -35,13 +35,12 @@ def run_items(job, run, answer):
 
 def _run_item(job, index, data, buffers, run):
     """The exception that the item ended in, if any."""
-    names = job.namespace
     job.item = index, None
     try:
         value = job.load(index, data, buffers)
         job.item = index, value
-        names["index"] = index
-        names[job.plan["item"]] = value
+        job.scope.set("index", index)
+        job.scope.set(job.plan["item"], value)
         run(job)
     except BaseException as error:
         return error

@@ -20,11 +20,21 @@ def make_text(buffer):
 
 
 def make_bytes(buffer):
-    return shared_bytes(buffer) if memoryview(buffer).nbytes >= _SHARED else bytes(buffer)
+    view = memoryview(buffer)
+    return shared_bytes(view.toreadonly()) if view.nbytes >= _SHARED else bytes(view)
+
+
+def make_real_bytes(buffer):
+    """For code that insists on them."""
+    return bytes(buffer)
 
 
 def make_bytearray(buffer):
     return shared_bytearray(buffer) if memoryview(buffer).nbytes >= _SHARED else bytearray(buffer)
+
+
+def make_real_bytearray(buffer):
+    return bytearray(buffer)
 
 
 def make_array(typecode, buffer):
@@ -40,6 +50,30 @@ def _array_of(typecode, view):
     values = array(typecode)
     values.frombytes(view)
     return values
+
+
+def owner_of(view):
+    """The object whose memory a view shows, at the end of all views of views."""
+    while type(view) is memoryview:
+        view = view.obj
+    return view
+
+
+def is_lent(view):
+    """Whether it is read-only because its memory is the notebook's, where it may change."""
+    owner = owner_of(view)
+    return type(owner).__module__ == "_xcores" and not owner.constant and memoryview(owner).readonly
+
+
+def make_view(buffer, form, shape):
+    view = memoryview(buffer).cast("B")
+    return view.cast(form) if len(shape) == 1 else view.cast(form, shape)
+
+
+def make_numpy(buffer, dtype, shape, order):
+    from numpy import ndarray
+
+    return ndarray(shape, dtype, buffer, order=order)
 
 
 class _Shared:

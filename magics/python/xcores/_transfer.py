@@ -5,177 +5,155 @@ Runs on both sides. Own interpreters and processes execute its source in front o
 there the package `xcores` is not imported, so this file imports next to nothing.
 """
 
-import marshal
 import sys
 
 try:
     # The C half alone: the module `pickle` brings `re` and `struct`, ten milliseconds for each new interpreter.
-    from _pickle import PickleBuffer, Pickler, Unpickler, dumps
+    from _pickle import Pickler, Unpickler, dumps
 except ImportError:
-    from pickle import PickleBuffer, Pickler, Unpickler, dumps
+    from pickle import Pickler, Unpickler, dumps
 
 if __name__ == "xcores._transfer":
-    from xcores._shared import make_array, make_bytearray, make_bytes, make_text  # noqa: F401 (pickles name them)
+    from xcores._ctypes_types import (  # noqa: F401 (pickles name them)
+        fill_ctypes_class,
+        make_array_type,
+        make_ctypes_class,
+        make_pointer_type,
+        reduce_ctypes_type,
+    )
+    from xcores._definitions import (  # noqa: F401 (pickles name them)
+        Classes,
+        OwnClasses,
+        definition_pickler,
+        fill_function,
+        fill_generic,
+        filled_where_new,
+        found_or_made,
+        make_alias,
+        make_alias_of,
+        make_cached,
+        make_cell,
+        make_code,
+        make_function,
+        make_generic,
+        make_instance,
+        make_module,
+        make_named,
+        make_new_type,
+        make_parameter,
+        make_partial_method,
+        with_version,
+        without_hooks,
+    )
+    from xcores._generators import module_attribute  # noqa: F401 (pickles name it)
+    from xcores._reducing import Pieces, Reductions, beside, reducers_for, watching
+    from xcores._shared import (  # noqa: F401 (pickles name them)
+        make_array,
+        make_bytearray,
+        make_bytes,
+        make_numpy,
+        make_real_bytearray,
+        make_real_bytes,
+        make_text,
+        make_view,
+        owner_of,
+    )
 
 MAIN = "__main__"
 RESULT = "_xcores_result"
 """The cell is compiled so that the value of its last expression is bound to this name."""
 _SCALARS = frozenset({int, float, bool, type(None)})
-_LARGE = 1 << 16
-"""From this size on data travels beside the pickle. It is the size of a pickle's frame; see `Pieces`."""
-_PLACES = ("xcores._transfer", "xcores._shared", "xcores_worker")
-"""The names of this module and its neighbour here, and of both in a worker."""
+_PLACES = ("xcores._transfer", "xcores._shared", "xcores._ctypes_types", "xcores._definitions", "xcores._generators",
+           "xcores._calls", "xcores_worker")
+"""The names of this module and its neighbours here, and of all in a worker."""
+
+
+_own_classes = OwnClasses() if __name__ == "xcores._transfer" else None
+_WRAPPED = {
+    "_function_setstate": lambda found, classes: with_version(found),
+    "_make_skeleton_class": lambda found, classes: found_or_made(without_hooks(found), 4, classes),
+    "_make_skeleton_enum": lambda found, classes: found_or_made(found, 5, classes),
+    "_class_setstate": filled_where_new,
+    "make_ctypes_class": lambda found, classes: found_or_made(found, 3, classes),
+    "fill_ctypes_class": filled_where_new,
+}
+"""Of what pickles name, that which makes and fills functions and classes: what to have instead of it."""
 
 
 class Reader(Unpickler):
     """Reads what `dumped` and `capture` write. The pickled name `namespace` means the globals given here."""
 
-    def __init__(self, stream, buffers=(), scope=None):
+    def __init__(self, stream, buffers=(), scope=None, classes=None):
+        """`classes`: those of the notebook that the globals have already. The notebook needs none: it knows its own."""
         super().__init__(stream, buffers=buffers)
         self._scope = scope
+        self._classes = classes or _own_classes or Classes(once=True)
 
     def find_class(self, module, name):
-        if module not in _PLACES:
-            return super().find_class(module, name)
-        return self._own_scope if name == "namespace" else globals()[name]
+        if module in _PLACES:
+            if name == "namespace":
+                return self._own_scope
+            found = globals()[name] if name in globals() else _counterpart(name)
+        else:
+            found = super().find_class(module, name)
+            if module != "cloudpickle.cloudpickle":
+                return found
+        return _WRAPPED[name](found, self._classes) if name in _WRAPPED else found
 
     def _own_scope(self):
         return self._scope
+
+
+def _counterpart(name):
+    """What the notebook has in place of something of a worker's own."""
+    import builtins
+
+    found = getattr(builtins, _COUNTERPARTS.get(name, ""), None)
+    if found is None:
+        raise AttributeError(f"{name} exists in workers only")
+    return found
+
+
+_COUNTERPARTS = {"_display": "display", "_no_input": "input"}
+
+
+def notebook_shell():
+    """What `get_ipython()` gives in the notebook."""
+    return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
 
 
 def namespace():
     """Stands in a pickle for the globals of the worker that reads it; never called."""
 
 
-def add_names(scope, values, value):
-    """`value`, after the names that it needs are there."""
-    scope.update(values)
-    return value
+def add_name(scope, name, value):
+    scope[name] = value
 
 
-def make_function(code, scope, free):
-    cells = tuple(type(_cell())() for _ in range(free))
-    return type(make_function)(marshal.loads(code), scope, None, None, cells or None)
-
-
-def _cell():
-    content = None
-    return (lambda: content).__closure__[0]
-
-
-def fill_function(function, state):
-    """The second half of `make_function`: all that may refer back to the function itself."""
-    for cell, value in zip(function.__closure__ or (), state["closure"]):
-        if value:
-            cell.cell_contents = value[0]
-    function.__dict__.update(state["attributes"])
-    for name, value in state["fields"].items():
-        setattr(function, name, value)
-    if state["annotate"] is not None:
-        function.__annotate__ = make_function(state["annotate"], function.__globals__, 0)
-
-
-def make_cached(function, parameters):
-    from functools import lru_cache
-
-    return lru_cache(**parameters)(function)
-
-
-def make_code(data):
-    return marshal.loads(data)
-
-
-def make_view(buffer, form, shape):
-    return memoryview(buffer).cast("B").cast(form, shape)
-
-
-class Pieces:
-    """The file a pickler writes to: what it writes, with large bytes, bytearrays and texts taken out into `buffers`.
-
-    A pickler asks nobody about these types, and would copy them. But it writes what is larger than a frame of the pickle
-    by itself, uncopied, right after an opcode with its size; and that opcode is replaced here by one that fetches the
-    next buffer. Where a pickler should ever write otherwise, everything stays in the pickle, as usual.
-    """
-
-    def __init__(self, buffers):
-        self._buffers = buffers
-        self._parts = []
-
-    def write(self, part):
-        maker, size = self._announced(part)
-        if maker is None:
-            # A pickler may use the memory of a view again.
-            self._parts.append(part if type(part) is bytes else bytes(part))
-        else:
-            self._parts[-1] = self._parts[-1][:-size] + b"cxcores._transfer\n%s\n\x97\x85R" % maker
-            self._buffers.append(part)
-
-    def _announced(self, part):
-        if len(part) >= _LARGE and self._parts:
-            before = self._parts[-1]
-            for opcode, length, maker in _OPCODES:
-                if before.endswith(opcode + len(part).to_bytes(8, "little")[:length]):
-                    return maker, 1 + length
-        return None, 0
-
-    def getvalue(self):
-        return b"".join(self._parts)
-
-
-_OPCODES = ((b"B", 4, b"make_bytes"), (b"\x8e", 8, b"make_bytes"), (b"\x96", 8, b"make_bytearray"),
-            (b"X", 4, b"make_text"), (b"\x8d", 8, b"make_text"))
-"""Of the pickle protocol: how bytes, bytearrays and texts are announced, by the size of their size."""
-
-
-def buffer_reducers(kind):
-    """Reducers that hand large data over beside the pickle instead of copying it in, for workers of `kind`."""
-    reducers = {memoryview: _reduce_view}
-    if "array" in sys.modules:
-        reducers[sys.modules["array"].array] = _reduce_array
-    if kind == "subinterp" and "numpy" in sys.modules:
-        reducers[sys.modules["numpy"].ndarray] = _reduce_numpy
-    return reducers
-
-
-def _reduce_view(view):
-    if not view.c_contiguous or len(view.format) != 1 or not view.nbytes:
-        return memoryview, (view.tobytes(),)
-    buffer = PickleBuffer(view) if view.nbytes >= _LARGE else view.tobytes()
-    return make_view, (buffer, view.format, view.shape)
-
-
-def _reduce_array(values):
-    large = len(values) * values.itemsize >= _LARGE
-    return make_array, (values.typecode, PickleBuffer(values) if large else values.tobytes())
-
-
-def _reduce_numpy(values):
-    """NumPy does not load in interpreters with their own GIL: there it is a memoryview with shape and format."""
-    try:
-        view = memoryview(values if values.flags.c_contiguous else values.copy("C"))
-    except (ValueError, TypeError, BufferError):
-        return values.__reduce_ex__(5)
-    if len(view.format) != 1 or view.format == "O" or type(values).__name__ != "ndarray":
-        return values.__reduce_ex__(5)
-    if not view.nbytes:
-        return memoryview, (b"",)
-    return make_view, (PickleBuffer(view), view.format, view.shape)
+def last_of(*values):
+    """The last of `values`, which are rebuilt in their order."""
+    return values[-1]
 
 
 def dumped(value, classes=(), token="", kind="notebook"):
     """`value`, for workers of `kind`, as (data, buffers). Raises where it cannot be pickled.
 
     `classes` are those of the cell: they go by value, under one identity for all workers that share `token`, so that
-    the results of several workers are of one type in the notebook.
+    the results of several workers are of one type in the notebook, as far as the definitions are the same.
     """
     plain = dumped_plainly(value, kind)
     if plain is not None:
         return plain
     # Only classes and functions of the cell are worth this import.
+    from io import TextIOWrapper
+
     import cloudpickle
 
     _name_classes(cloudpickle.cloudpickle, classes, token)
-    return _dumped_by(cloudpickle.Pickler, cloudpickle.Pickler.dispatch_table, value, kind)
+    # cloudpickle would send the contents of an open file, which is hardly what is meant.
+    table = {**cloudpickle.Pickler.dispatch_table, TextIOWrapper: refuse}
+    pieces = _dumped_by(watching(definition_pickler()), table, value, kind)
+    return pieces.getvalue(), pieces.buffers
 
 
 def dumped_plainly(value, kind="notebook"):
@@ -185,20 +163,30 @@ def dumped_plainly(value, kind="notebook"):
     from copyreg import dispatch_table
 
     try:
-        data, buffers = _dumped_by(Pickler, dispatch_table, value, kind)
+        pieces = _dumped_by(Pickler, dispatch_table, value, kind)
+        if pieces.stands_in and type(value) not in (bytes, bytearray):
+            # Again: which of the bytes go to code that insists on real ones is only seen by a pickler that is slower.
+            pieces = _dumped_by(watching(Pickler), dispatch_table, value, kind)
     except Exception:
         return None
-    return None if MAIN.encode() in data else (data, buffers)
+    data = pieces.getvalue()
+    return None if MAIN.encode() in data else (data, pieces.buffers)
 
 
-def _dumped_by(pickler_type, dispatch_table, value, kind="notebook"):
-    buffers = []
-    stream = Pieces(buffers)
+def refuse(value):
+    raise TypeError(f"cannot pickle {type_name(value)!r} object")
+
+
+def _dumped_by(pickler_type, dispatch_table, value, kind):
+    pieces = Pieces([])
     pickler = pickler_type.__new__(pickler_type)
-    pickler.dispatch_table = {**dispatch_table, **buffer_reducers(kind)}  # it is looked for by `__init__`
-    pickler.__init__(stream, protocol=5, buffer_callback=lambda buffer: buffers.append(buffer.raw()))
+    pickler.dispatch_table = reducers_for(kind, dispatch_table)  # it is looked for by `__init__`
+    if pickler_type is not Pickler:
+        pickler.reductions = Reductions(pickler.dispatch_table, pieces)
+        pickler.goes_back = kind == "notebook"
+    pickler.__init__(pieces, protocol=5, buffer_callback=beside(pieces.buffers))
     pickler.dump(value)
-    return stream.getvalue(), buffers
+    return pieces
 
 
 def settled(buffers, goes_on):
@@ -208,15 +196,16 @@ def settled(buffers, goes_on):
     buffers.clear()
     for place, view in enumerate(views):
         if _is_writable(view) and (goes_on or not _is_alone(view)):
-            views[place] = bytes(view)
+            views[place] = bytearray(view)
     return views
 
 
 def _is_writable(view):
-    """Also a read-only view of something that is."""
-    while type(view) is memoryview:
-        view = view.obj
-    return view is None or not memoryview(view).readonly
+    """Also a read-only view of something that is, here or in the notebook."""
+    owner = owner_of(view)
+    if type(owner).__module__ == "_xcores":
+        return not owner.constant
+    return owner is None or not memoryview(owner).readonly
 
 
 def _is_alone(view):
@@ -247,14 +236,11 @@ _ONE = max(_references(memoryview(bytearray()))[0])
 def _name_classes(cloudpickle, classes, token):
     # cloudpickle 3 has no public way to say "this class is that class".
     names = getattr(cloudpickle, "_DYNAMIC_CLASS_TRACKER_BY_CLASS", None)
-    known = getattr(cloudpickle, "_DYNAMIC_CLASS_TRACKER_BY_ID", None)
-    if names is None or known is None:
+    if names is None:
         return
     for one in classes:
         if one not in names:
-            name = f"{token}:{one.__qualname__}"
-            names[one] = name
-            known[name] = one
+            names[one] = f"{token}:{one.__qualname__}"
 
 
 def type_name(value):
@@ -264,7 +250,9 @@ def type_name(value):
 
 def refused_extension(error):
     """Says which module refused to load because this interpreter has its own GIL; None where that is not the cause."""
-    while error is not None:
+    seen = set()
+    while error is not None and id(error) not in seen:  # a chain may lead back to itself
+        seen.add(id(error))
         if isinstance(error, ImportError):
             text = str(error)
             refused = "does not support loading in subinterpreters" in text

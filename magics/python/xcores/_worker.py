@@ -2,7 +2,7 @@
 """The Python half of a worker: takes a job in, runs the cell, gives the result back.
 
 The same file serves all three kinds. Threads use it as the module `xcores._worker`; own interpreters and processes
-execute its source after those of `_shared`, `_transfer`, `_namespace` and `_items`, as one module, without the package `xcores`.
+execute its code after that of the other files that `engine.worker_codes` lists, as one module, without the package.
 
 *GIL*: every function here is called with the GIL of the worker's interpreter held.
 *Failure*: `prepare` raises; `execute` and `collect` let nothing out.
@@ -12,9 +12,17 @@ import marshal
 import sys
 
 if __name__ == "xcores._worker":
+    from xcores._changes import Before, with_changes
+    from xcores._failures import cut_after, message_of, traceback_of, user_part
+    from xcores._hints import add_hint
+    from xcores._imports import ImportTime
+    from xcores._injected import explain_names
     from xcores._items import run_items
+    from xcores._modules import follow_modules
     from xcores._namespace import Namespace, _no_input
+    from xcores._settings import enter, enter_decimal, enter_tracker
     from xcores._shared import short_repr
+    from xcores._streams import TextStream
     from xcores._transfer import MAIN, RESULT, Reader, dumped, refused_extension, settled, type_name
 
 _OTHER_KINDS = "Use %%threads or %%procs for this cell."
@@ -37,10 +45,15 @@ class Job:
         """Of a mapped cell: the functions `take` and `done`."""
         self.item = None
         """The number and the value of the item under way."""
+        self.within = _directly
+        """Calls a function with arguments. Of threads in a context of the cell's own: theirs is for jobs and cells to come."""
         self.error = None
-        self.scope = Namespace(index, workers, keep=plan["keep"], is_main=_kind != "threads")
+        self.import_ns = 0
+        """How long modules were imported that its data needs."""
+        self.scope = Namespace(index, workers, keep=plan["keep"], is_main=_kind != "threads", enclosed=plan["enclosed"])
         self.namespace = self.scope.names
         self.namespace.pop(RESULT, None)
+        self.scope.count_references()
 
     def load(self, index, data, buffers):
         """The item as the notebook has it, or rebuilt."""
@@ -49,68 +62,9 @@ class Job:
         from io import BytesIO
 
         try:
-            return Reader(BytesIO(data), buffers, self.namespace).load()
+            return Reader(BytesIO(data), buffers, self.namespace, self.scope.classes).load()
         except Exception as error:
             raise ImportError(_why_unloadable("the item", error)) from error
-
-
-class _Stream:
-    """A text stream into the output of this worker."""
-
-    encoding = "utf-8"
-    errors = "backslashreplace"
-    newlines = None
-    closed = False
-
-    def __init__(self, number, name):
-        import _xcores
-
-        self._number = number
-        self._send = _xcores.write
-        self.name = name
-        self.buffer = _Bytes(self)
-
-    def write(self, text):
-        if not isinstance(text, str):
-            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        self._send(self._number, _encodable(text))
-        return len(text)
-
-    def writelines(self, lines):
-        for line in lines:
-            self.write(line)
-
-    def flush(self):
-        pass
-
-    close = flush
-
-    def isatty(self):
-        return False
-
-    readable = seekable = isatty
-
-    def writable(self):
-        return True
-
-    def fileno(self):
-        import io
-
-        raise io.UnsupportedOperation("the output of a worker is no file")
-
-
-class _Bytes:
-    """What programs expect as `sys.stdout.buffer`."""
-
-    def __init__(self, text_stream):
-        self._text_stream = text_stream
-
-    def write(self, data):
-        self._text_stream.write(bytes(data).decode("utf-8", "replace"))
-        return len(data)
-
-    def flush(self):
-        pass
 
 
 class _NoInput:
@@ -131,12 +85,17 @@ def _encodable(text):
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
+def _stream(name, number):
+    import _xcores
+
+    return TextStream(name, number, lambda text: _xcores.write(number, _encodable(text)), lambda: _xcores.flush(number))
+
+
 def setup(kind):
     """Make this interpreter a worker of `kind`. Called once, before its first job; not for threads."""
     global _kind
     _kind = kind
-    sys.stdout = _Stream(1, "<stdout>")
-    sys.stderr = _Stream(2, "<stderr>")
+    sys.stdout, sys.stderr = _stream("<stdout>", 1), _stream("<stderr>", 2)
     sys.stdin = _NoInput()
     sys.argv = [""]
 
@@ -148,27 +107,35 @@ def prepare(data, buffers, index, workers, feed=None):
     """The job that `data` and `buffers` describe, ready to run. Raises where something cannot be rebuilt here."""
     if _kind == "threads":
         job = Job(plans[bytes(data)], index, workers, feed)
+        job.within = job.plan["context"].copy().run
+        if "output" in job.plan:
+            job.within(job.plan["output"].begin, index)
+        job.within(enter_decimal, job.plan["decimal"])
         for name, value in job.plan["values"].items():
             job.scope.receive(name, value)
+        job.before = Before(job, job.plan["values"], shared=True)
         return job
     from io import BytesIO
 
     stream = BytesIO(data)
     plan = Reader(stream).load()
-    _enter(plan)
+    _enter(plan, afresh=True)
     plan["code"] = marshal.loads(plan["code"])
     job = Job(plan, index, workers, feed)
-    reader = Reader(stream, buffers, job.namespace)
-    for name in plan["names"]:
-        try:
-            job.scope.receive(name, reader.load())
-        except Exception as error:
-            raise ImportError(_why_unloadable(f"the notebook's `{name}`", error)) from error
-    for name in plan["submodules"]:
-        try:
-            __import__(name)
-        except ImportError:
-            pass
+    reader = Reader(stream, buffers, job.namespace, job.scope.classes)
+    with ImportTime() as imports:
+        for name in plan["names"]:
+            try:
+                job.scope.receive(name, reader.load())
+            except Exception as error:
+                raise ImportError(_why_unloadable(f"the notebook's `{name}`", error)) from error
+        for name in plan["submodules"]:
+            try:
+                __import__(name)
+            except ImportError:
+                pass
+    job.import_ns = imports.ns
+    job.before = Before(job, plan["names"], shared=False)
     return job
 
 
@@ -176,7 +143,9 @@ def adopt(job, index, workers, feed):
     """Make `job`, prepared before this process was forked from the one that did, the job of this worker."""
     job.index = index
     job.feed = feed
-    job.namespace.update(worker=index, workers=workers)
+    job.scope.set("worker", index)
+    job.scope.set("workers", workers)
+    enter_tracker()
 
 
 def forget(job):
@@ -186,21 +155,19 @@ def forget(job):
         _forget_sources(job)
 
 
-def _enter(plan):
+def _directly(function, *arguments):
+    return function(*arguments)
+
+
+def _enter(plan, afresh):
     """Take over what belongs to the notebook as a whole, not to one job."""
-    sys.path[:] = plan["path"]
-    if _kind == "procs":
-        import os
+    enter(plan, _kind, afresh)
+    follow_modules(plan["modules"])
+    if plan["sources"]:
+        import linecache
 
-        if os.getcwd() != plan["directory"]:
-            os.chdir(plan["directory"])
-        if dict(os.environ) != plan["environment"]:
-            os.environ.clear()
-            os.environ.update(plan["environment"])
-    import linecache
-
-    for name, text in plan["sources"].items():
-        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+        for name, text in plan["sources"].items():
+            linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
 
 
 def _why_unloadable(what, error):
@@ -218,9 +185,9 @@ def execute(job):
     try:
         try:
             if job.feed is None:
-                _run(job)
+                job.within(_run, job)
             else:
-                run_items(job, _run, _answer)
+                job.within(run_items, job, _run, _answer)
         except BaseException as error:
             job.error = error
     except BaseException as late:
@@ -230,9 +197,9 @@ def execute(job):
 
 def _run(job):
     plan = job.plan
-    if "globals" in plan:  # the notebook's own: what differs from worker to worker comes as arguments
-        arguments = [job.namespace[name] for name in plan["parameters"]]
-        value = type(_run)(plan["code"], plan["globals"])(*arguments)
+    if plan["enclosed"]:
+        cells = tuple(job.scope.cells[name] for name in plan["code"].co_freevars)
+        value = type(_run)(plan["code"], plan.get("globals", job.namespace), None, None, cells)()
         job.namespace[RESULT] = _awaited(value) if plan["code"].co_flags & _IS_COROUTINE else value
         return
     waiting = eval(plan["code"], job.namespace)
@@ -253,33 +220,55 @@ def collect(job):
     """How the job ended: (kind, type, message, traceback, code, summary, data, buffers)."""
     for _ in range(8):
         try:
-            return _collected(job)
+            answer = _collected(job)
+            _finish_output(job)
+            return answer
         except KeyboardInterrupt:
             # An interrupt that came too late to stop the cell must not lose what the cell made.
             continue
     return ("interrupted", "KeyboardInterrupt", "", "", None, "", b"", [])
 
 
+def _finish_output(job):
+    """This thread prints nothing more for the cell."""
+    for stream in (sys.stdout, sys.stderr):
+        finish = getattr(getattr(stream, "buffer", None), "finish", None)
+        if finish is not None:
+            finish()
+    if "output" in job.plan:
+        job.plan["output"].end()
+
+
 def _collected(job):
     job.item = None
+    changed = job.before.changed(job.namespace)
     if job.feed is None:
         answer = _answer(job, job.error)
     else:
         answer = _NOTHING if job.error is None else _ended(job, job.error)
+    job.error = None  # its traceback refers to the names
+    if changed and _kind == "threads":
+        job.plan.setdefault("changed", []).extend(changed)
+    elif changed and answer[0] == "returned":
+        answer = (*answer[:-2], with_changes(answer[-2], changed), answer[-1])
     if job.scope.leave() and _kind != "threads":
         _forget_sources(job)
-        # The functions of the cell refer to its namespace, which refers to them.
-        job.namespace.clear()
+        if not job.scope.clear_unused():
+            job.namespace = None  # whatever still uses the names keeps them
+            from gc import collect
+
+            collect()  # the data of the notebook goes now, and finalizers print under their cell
         if _kind == "subinterp":  # a module may have kept what the result consists of, for a later cell to change
             answer = (*answer[:-1], settled(answer[-1], goes_on=False))
     return answer
 
 
 def _forget_sources(job):
-    import linecache
+    if job.plan["sources"]:
+        import linecache
 
-    for name in job.plan["sources"]:
-        linecache.cache.pop(name, None)
+        for name in job.plan["sources"]:
+            linecache.cache.pop(name, None)
 
 
 def _answer(job, error):
@@ -293,10 +282,23 @@ def _returned(job, value):
     try:
         data, buffers = _sent(job, value)
     except Exception as error:
-        message = (f"the result, a {type_name(value)}, cannot be sent back ({error}). Let the cell end in plain data, "
-                   "or use %%threads, which shares objects")
+        message = f"the result, a {type_name(value)}, cannot be sent back ({error}). {_advice(value)}"
         return ("failed", type(error).__name__, _encodable(message), "", None, _item_text(job), b"", [])
     return ("returned", "", "", "", None, _encodable(summary(value)) if job.item is None else "", data, buffers)
+
+
+def _advice(value):
+    """What to end the cell in instead of `value`, which cannot be pickled."""
+    kind = type(value)
+    if kind.__name__ == "coroutine":
+        value.close()  # or Python warns that it was never awaited
+        return "Await it: let the cell end in `await …`"
+    data = "plain data"
+    if kind.__name__ == "async_generator":
+        data += ", such as `[value async for value in …]`"
+    elif hasattr(kind, "__next__") and kind.__module__ in ("builtins", "itertools"):
+        data += ", such as `list(…)`"
+    return f"Let the cell end in {data}, or use %%threads, which shares objects"
 
 
 def _item_text(job):
@@ -306,11 +308,13 @@ def _item_text(job):
 def _ended(job, error):
     refused = refused_extension(error) if _kind == "subinterp" else None
     if refused is not None:
-        trace = _user_part(error.__traceback__, job.plan["filename"])
-        _cut_after(trace, job.plan["sources"])
+        trace = user_part(error.__traceback__, job.plan["filename"])
+        cut_after(trace, job.plan["sources"])
         error = ImportError(f"the cell needs {refused}. {_OTHER_KINDS}").with_traceback(trace)
-    error.__traceback__ = _user_part(error.__traceback__, job.plan["filename"])
-    kind, code, message = "raised", None, _text(error)
+    error.__traceback__ = user_part(error.__traceback__, job.plan["filename"])
+    explain_names(error, job.plan)
+    add_hint(error)
+    kind, code, message = "raised", None, message_of(error)
     if isinstance(error, KeyboardInterrupt):
         kind = "interrupted"
     elif isinstance(error, SystemExit):
@@ -322,7 +326,7 @@ def _ended(job, error):
             data, buffers = _sent(job, error)
         except Exception:
             pass  # the notebook then makes an exception of its own from the texts
-    trace = _traceback(error, job.plan["label"])
+    trace = traceback_of(error, job.plan["label"])
     return (kind, type(error).__name__, _encodable(message), _encodable(trace), code, _item_text(job), data, buffers)
 
 
@@ -330,50 +334,6 @@ def _exit_code(code):
     if code is None:
         return 0
     return code if isinstance(code, int) and abs(code) < 1 << 31 else 1
-
-
-def _text(error):
-    try:
-        return str(error)
-    except Exception:
-        return f"<{type(error).__name__} without a text>"
-
-
-def _user_part(trace, filename):
-    """The frames from the cell on: neither ours nor those of asyncio."""
-    while trace is not None and trace.tb_frame.f_code.co_filename != filename:
-        trace = trace.tb_next
-    return trace
-
-
-def _cut_after(trace, files):
-    """Leave the frames up to the last one in `files`: the inside of a package that cannot work here helps nobody."""
-    last = trace
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename in files:
-            last = trace
-        trace = trace.tb_next
-    if last is not None:
-        last.tb_next = None
-
-
-def _traceback(error, label):
-    import traceback
-
-    own = _traceback.__code__.co_filename
-    try:
-        report = traceback.TracebackException.from_exception(error, compact=True)
-        parts = [report]
-        while parts:
-            part = parts.pop()
-            for frame in part.stack or ():
-                frame.filename = label.get(frame.filename, frame.filename)
-            if part.stack:
-                part.stack[:] = [frame for frame in part.stack if frame.filename != own]
-            parts += [one for one in (part.__cause__, part.__context__, *(part.exceptions or ())) if one is not None]
-        return "".join(report.format())
-    except Exception:
-        return f"{type(error).__name__}: {_text(error)}\n"
 
 
 def summary(value):

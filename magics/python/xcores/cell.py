@@ -27,16 +27,24 @@ _FUTURE_FLAGS = functools.reduce(operator.or_, (feature.compiler_flag for featur
 @dataclass(frozen=True, slots=True)
 class Cell:
     code: types.CodeType
-    """A coroutine if the cell awaits something at its top level. Of a cell that shares the notebook's globals: the code
-    of a function."""
+    """A coroutine if the cell awaits something at its top level."""
     names: CellNames
     filename: str
     source: str
     """Numbered as the user sees it: line 1 is the line of the magic."""
+    tree: ast.Module
+
+    def enclosed(self, names: tuple[str, ...]) -> types.CodeType:
+        """The code of a function to which `names` are free variables, all other names of the cell global. So what
+        differs from worker to worker belongs to the cell alone, whatever its globals have under these names.
+
+        *Failure*: `CellSyntaxError`: a function cannot import `*`.
+        """
+        return _as_function(self.tree, self.code, names)
 
 
-def read_cell(shell: "InteractiveShell", magic: str, body: str, parameters: tuple[str, ...] = ()) -> Cell:
-    """Compile `body`; with `parameters` as a function of these, whose other names are all global.
+def read_cell(shell: "InteractiveShell", magic: str, body: str) -> Cell:
+    """Compile `body`.
 
     *Failure*: `CellSyntaxError`, or a usage error where the cell is empty or uses what no worker has.
     """
@@ -54,10 +62,7 @@ def read_cell(shell: "InteractiveShell", magic: str, body: str, parameters: tupl
         raise usage_error(f"%%{magic}: the cell is empty, there is nothing to run.")
     _refuse_magics(magic, tree)
     names = names_of_cell(ast.parse(source))
-    code = _compiled(shell, tree, body, filename)
-    if parameters:
-        code = _as_function(tree, code, parameters)
-    return Cell(code, names, filename, source)
+    return Cell(_compiled(shell, tree, body, filename), names, filename, source, tree)
 
 
 def _head(shell: "InteractiveShell", magic: str, body: str) -> tuple[int, int]:
@@ -108,24 +113,26 @@ def _compiled(shell: "InteractiveShell", tree: ast.Module, body: str, filename: 
         raise CellSyntaxError.of(error) from None
 
 
-def _as_function(tree: ast.Module, plain: types.CodeType, parameters: tuple[str, ...]) -> types.CodeType:
-    """The cell as a function, so that what differs between workers that share all globals can be its arguments."""
-    made = sorted(_stored(plain).difference(parameters))
+def _as_function(tree: ast.Module, plain: types.CodeType, free: tuple[str, ...]) -> types.CodeType:
+    made = sorted(_stored(plain).difference(free))
     body = [_without_annotation(node) for node in tree.body]
     match body[-1]:
         case ast.Assign([ast.Name(id=name)], value) if name == RESULT:
             body[-1] = ast.Return(value)
     future = [node for node in body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
-    inside = [*([ast.Global(made)] if made else []), *(node for node in body if node not in future), ast.Pass()]
+    inside = [*([ast.Global(made)] if made else []), ast.Nonlocal(list(free)),
+              *(node for node in body if node not in future), ast.Pass()]
     kind = ast.AsyncFunctionDef if plain.co_flags & inspect.CO_COROUTINE else ast.FunctionDef
-    function = kind("cell", ast.arguments(args=[ast.arg(name) for name in parameters]), inside, [])
-    module = ast.fix_missing_locations(ast.Module([*future, function], []))
+    function = kind("cell", ast.arguments(), inside, [])
+    around = ast.FunctionDef("around", ast.arguments(args=[ast.arg(name) for name in free]), [function], [])
+    module = ast.fix_missing_locations(ast.Module([*future, around], []))
     flags = plain.co_flags & _FUTURE_FLAGS
     try:
         code = compile(module, plain.co_filename, "exec", flags=flags, dont_inherit=True)
     except SyntaxError as error:
         raise CellSyntaxError.of(error) from None
-    (inner,) = (one for one in code.co_consts if isinstance(one, types.CodeType))
+    (outer,) = (one for one in code.co_consts if isinstance(one, types.CodeType))
+    (inner,) = (one for one in outer.co_consts if isinstance(one, types.CodeType))
     return inner.replace(co_name=plain.co_name, co_qualname=plain.co_qualname)
 
 

@@ -3,6 +3,7 @@
 
 import argparse
 import contextlib
+import contextvars
 import functools
 import io
 import itertools
@@ -13,18 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic_arguments import argument, magic_arguments
 
-from xcores import _engine, _items, _worker, output
+from xcores import _engine, _failures, _items, _settings, _worker, output
 from xcores._transfer import RESULT
 from xcores.cell import Cell, read_cell
 from xcores.display import Show, View
 from xcores.errors import usage_error
 from xcores.interrupts import Interrupts
 from xcores.mapping import Mapping, SentItems, SharedItems
-from xcores.options import ITEMS, Options, item_name, repetitions, seconds, variable, worker_count
+from xcores.options import ITEMS, Options, arguments, item_name, repetitions, seconds, variable, worker_count
 from xcores.run_object import Comparison
 from xcores.runner import cell_input, configure, items_of, new_token, notebook_of
+from xcores.settings import decimal_context
 from xcores.supervision import never_began, rebuilt
 from xcores.ways import Results, Way, reading_of
 
@@ -37,7 +39,7 @@ _MOST_COUNTS = 16
 
 
 class Stopped(Exception):
-    """The user has had enough."""
+    """The user has stopped the comparison."""
 
 
 class CellInput:
@@ -69,7 +71,10 @@ class CellInput:
         """To be executed here, in a namespace of its own."""
         job, route = self.of("threads")
         count = None if items is None else len([route.encoded(index, value) for index, value in enumerate(items)])
-        return SerialPart(_worker.prepare(*job, part, parts), count)
+        made = _worker.prepare(*job, part, parts)
+        made.within = contextvars.copy_context().run  # the notebook's: seen by the cell, and not changed
+        made.within(_settings.enter_decimal, decimal_context())
+        return SerialPart(made, count)
 
 
 class SerialPart:
@@ -93,7 +98,7 @@ class SerialPart:
         chunks = iter([(0, [(b"", [])] * self._items)])
         self._job.feed = (lambda: next(chunks, None)), self._done
         try:
-            _items.run_items(self._job, _worker._run, lambda job, error: (error, job.namespace.get(RESULT)))
+            self._job.within(_items.run_items, self._job, _worker._run, lambda job, error: (error, job.namespace.get(RESULT)))
         except BaseException as error:
             self._job.error = error
 
@@ -153,13 +158,15 @@ class Comparing:
         self.rounds = rounds
         self.timeout = options.timeout
         self.items = items
-        self.reading = reading_of(cell, shell.user_ns) if items is None else "mapped"
+        self.reading = reading_of(cell) if items is None else "mapped"
         self.serial = [Way(None, count) for count in self._serial_counts()]
         self.view = View(shell, options.show)
         self.figures = _engine.Comparison(self.reading, rounds, [(way.kind, way.workers) for way in self.all_ways])
         self.results = Results(self.reading)
         self.inputs = CellInput(shell, cell, options)
         self.broken: dict[Way, BaseException] = {}
+        self._from_handler: BaseException | None = None
+        """What a signal handler of the user's raised, which is no way's failure."""
         self.different: set[Way] = set()
         self.progress = Progress((rounds + 1) * (1 + len(ways)), rounds)
 
@@ -182,6 +189,16 @@ class Comparing:
             except (Stopped, KeyboardInterrupt):
                 self.figures.set_interrupted()
                 return False
+            finally:
+                self._tell_varying()
+
+    def _tell_varying(self) -> None:
+        """Random numbers are no fault of the way that returned them: first of all serial is asked about itself."""
+        varying = self.results.varying
+        if any(way.kind is None for way in varying):
+            varying = {*self.serial, *self.different}
+        for way in varying:
+            self.figures.set_results(self.all_ways.index(way), "varies")
 
     def _one_round(self, number: int) -> None:
         """Number 0 is not measured: it starts the workers, and the modules that the cell imports are loaded there."""
@@ -204,6 +221,8 @@ class Comparing:
         except (Stopped, KeyboardInterrupt):
             raise
         except Exception as error:
+            if error is self._from_handler:
+                raise
             self._fail(way, error)
 
     def _fail(self, way: Way, error: BaseException) -> None:
@@ -226,24 +245,31 @@ class Comparing:
     def _finished(self, way: Way, *, fresh: bool) -> tuple[Any, Mapping | None]:
         job, route = self.inputs.of(way.kind)
         mapping = None if self.items is None else Mapping(self.items, way.workers, "stop", route)
-        with Interrupts() as interrupts:
-            run = _engine.start(way.kind, [job] * way.workers, timeout=self.timeout, fresh=fresh,
-                                items=mapping and mapping.queue)
-            ended = stopping = False
-            while not ended:
-                if mapping is not None:
-                    mapping.feed(interrupts)
-                ended = run.wait(min(_WAIT_SECONDS, self.view.seconds_to_next()))
-                run.read_output()  # a cell that prints does so in every run: nobody wants to read that
-                if mapping is not None:
-                    mapping.gather(functools.partial(rebuilt, way.kind))
-                self.view.refresh(self.progress)
-                if interrupts.requested and not stopping:
-                    run.stop("interrupt")
-                    stopping = True
+        with Interrupts() as interrupts, _engine.Run() as run:
+            try:
+                run.start(way.kind, [job] * way.workers, timeout=self.timeout, fresh=fresh, items=mapping and mapping.queue)
+                self._wait_for_end(way, run, mapping, interrupts)
+            except BaseException as error:
+                if run.started:
+                    self._from_handler = error
+                raise
         if interrupts.requested:
             raise Stopped
         return run, mapping
+
+    def _wait_for_end(self, way: Way, run: Any, mapping: Mapping | None, interrupts: Interrupts) -> None:
+        ended = stopping = False
+        while not ended:
+            if mapping is not None:
+                mapping.feed(interrupts)
+            ended = run.wait(min(_WAIT_SECONDS, self.view.seconds_to_next()))
+            run.read_output()  # a cell that prints does so in every run: nobody wants to read that
+            if mapping is not None:
+                mapping.gather(functools.partial(rebuilt, way.kind))
+            self.view.refresh(self.progress)
+            if interrupts.requested and not stopping:
+                run.stop("interrupt")
+                stopping = True
 
     def _run_serially(self, number: int) -> None:
         """All parts one after the other, in this interpreter, as the cell would run without a magic."""
@@ -262,7 +288,7 @@ class Comparing:
             if isinstance(job.error, KeyboardInterrupt):
                 raise Stopped
             if job.error is not None:
-                trace = _worker._user_part(job.error.__traceback__, self.cell.filename)
+                trace = _failures.user_part(job.error.__traceback__, self.cell.filename)
                 job.error.with_traceback(trace)
                 for way in self.serial:
                     self._fail(way, job.error)
@@ -277,7 +303,7 @@ class Comparing:
         for one, is_same in self.results.add(way, answers).items():
             if not is_same:
                 self.different.add(one)
-            self.figures.set_results(self.all_ways.index(one), one not in self.different)
+            self.figures.set_results(self.all_ways.index(one), "different" if one in self.different else "same")
 
 
 def _answers_of(way: Way, run: Any, outcomes: list[dict[str, Any]], mapping: Mapping | None) -> list[Any]:
@@ -326,7 +352,7 @@ def _default_counts() -> list[int]:
 
 _ARGUMENTS = (
     argument("kinds", metavar="KIND", nargs="*",
-             help="threads, subinterp, procs; all three if none is given."),
+             help="threads, subinterp, procs; all three if none is given. A number here is that of -n."),
     argument("-n", "--workers", metavar="N,…", type=_counts,
              help="How many workers, several numbers with commas: `-n 1,2,4`. If not given: 1, 2, 4 and so on, up to "
                   "the number of cores."),
@@ -339,17 +365,30 @@ _ARGUMENTS = (
 )
 
 
+def _kinds_and_counts(given: argparse.Namespace) -> tuple[list[str], list[int]]:
+    """A plain number, or several with commas, is that of `-n`, as in `%%threads 2`.
+
+    *Failure*: a usage error.
+    """
+    kinds = [text.lstrip("%") for text in given.kinds]
+    numbers = [text for text in kinds if text[:1].isdecimal()]
+    if numbers and (given.workers or len(numbers) > 1):
+        raise usage_error("%%compare: the number of workers is given twice. Several numbers: -n 1,2,4.")
+    for kind in kinds:
+        if kind not in KINDS and kind not in numbers:
+            raise usage_error(f"%%compare: there is no kind {kind!r}; there are {', '.join(KINDS)}.")
+    try:
+        return kinds, _counts(numbers[0]) if numbers else given.workers or []
+    except argparse.ArgumentTypeError as error:
+        raise usage_error(f"%%compare: {error}.") from None
+
+
 def _compare(shell: "InteractiveShell", magic: Any, line: str, body: str) -> None:
     __tracebackhide__ = True
-    try:
-        given = parse_argstring(magic, line)
-    except UsageError as error:
-        raise usage_error(f"%%compare: {error}. See %%compare? for help.") from None
-    kinds = [kind for kind in KINDS if kind in given.kinds] or KINDS
-    for kind in given.kinds:
-        if kind not in KINDS:
-            raise usage_error(f"%%compare: there is no kind {kind!r}; there are {', '.join(KINDS)}.")
-    ways = [Way(kind, count) for kind in kinds for count in given.workers or _default_counts()]
+    given = arguments(magic, "compare", line)
+    named, counts = _kinds_and_counts(given)
+    kinds = [kind for kind in KINDS if kind in named] or KINDS
+    ways = [Way(kind, count) for kind in kinds for count in counts or _default_counts()]
     cell = read_cell(shell, "compare", body)
     show = Show.TABLE if given.no_plot else Show.TABLE_AND_PICTURE
     options = Options("threads", 1, timeout=given.timeout, show=show, map=given.map, item=item_name("compare", given))
@@ -358,12 +397,17 @@ def _compare(shell: "InteractiveShell", magic: Any, line: str, body: str) -> Non
     complete = comparing.to_the_end()
     if given.out is not None:
         shell.user_ns[given.out] = Comparison(comparing.figures)
-    comparing.view.finish(comparing.figures)
+    failed_everywhere = all(way in comparing.broken for way in comparing.all_ways)
+    if failed_everywhere and len({str(error) for error in comparing.broken.values()}) == 1:
+        comparing.view.clear()  # its own error says it all
+    else:
+        comparing.view.finish(comparing.figures, picture=not failed_everywhere)
     if not complete:
-        error = KeyboardInterrupt("the comparison was stopped; what it had measured is shown")
+        measured = any(row["time_s"] for row in comparing.figures.rows)
+        error = KeyboardInterrupt("the comparison was stopped" + ("; what it had measured is shown" if measured else ""))
         error._render_traceback_ = lambda: [f"KeyboardInterrupt: {error}"]
         raise error
-    if all(way in comparing.broken for way in comparing.all_ways):
+    if failed_everywhere:
         raise comparing.broken[comparing.serial[0]]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from xcores import _engine, jobs, options
+from xcores import _engine, jobs, options, recording_access
 from xcores.errors import counted, usage_error
 
 if TYPE_CHECKING:
@@ -69,16 +69,18 @@ def _nothing_after(command: str, arguments: list[str]) -> None:
 
 def _status(arguments: list[str]) -> None:
     _nothing_after("status", arguments)
-    rows = [("", "idle", "busy", "left behind", "memory of the idle")]
-    for kind, (idle, busy, left_behind, memory) in _engine.status().items():
+    rows = [("", "idle", "busy", "left behind", "memory when idle")]
+    for kind, (idle, busy, left_behind, memory, _) in _engine.status().items():
         rows.append((kind, str(idle), str(busy), str(left_behind), "–" if memory is None else f"{memory / 1e6:.1f} MB"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for first, *others in rows:
         cells = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
         print("  ".join([first.ljust(widths[0]), *cells]))
-    if any(left_behind for _, _, left_behind, _ in _engine.status().values()):
-        print("Left behind: did not stop when asked; they end by themselves when what they wait for returns.")
-    running = [job for job in jobs.all_jobs() if not job.done()]
+    if any(now[2] for now in _engine.status().values()):
+        print("Left behind: did not stop when asked; they end when the call that they wait for returns.")
+    _say_who_serves()
+    print(recording_access.sentence())
+    running = jobs.running()
     if running:
         print(f"{counted(len(running), 'job')} in the background: %xcores jobs")
 
@@ -90,6 +92,14 @@ def _reset(arguments: list[str]) -> None:
     in_time = _engine.shutdown()
     text = f"{counted(idle, 'idle worker')} {'ended' if in_time else 'asked to end; some still do'}."
     print(text + (f" {counted(busy, 'worker')} busy in the background: %xcores stop." if busy else ""))
+    _say_who_serves()
+
+
+def _say_who_serves() -> None:
+    serving = sum(now[4] for now in _engine.status().values())
+    if serving:
+        verb, them = ("belongs", "it") if serving == 1 else ("belong", "them")
+        print(f"{counted(serving, 'worker')} {verb} to executors: shutdown() of these gives {them} back.")
 
 
 def _list_jobs(arguments: list[str]) -> None:
@@ -101,14 +111,17 @@ def _list_jobs(arguments: list[str]) -> None:
 
 
 def _stop(arguments: list[str]) -> None:
-    running = {job.number: job for job in jobs.all_jobs() if not job.done()}
+    running = {job.number: job for job in jobs.running()}
     numbers = f"running: {', '.join(map(str, running))}" if running else "none is running"
     if len(arguments) != 1:
         raise usage_error(f"%xcores stop: which job, or all? ({numbers})")
     if arguments == ["all"]:
         chosen = list(running.values())
-    elif arguments[0].isdecimal() and (job := jobs.find(int(arguments[0]))):
-        chosen = [job]
+    elif arguments[0].isdecimal() and int(arguments[0]) in running:
+        chosen = [running[int(arguments[0])]]
+    elif arguments[0].isdecimal() and (job := jobs.ended(int(arguments[0]))):
+        print(f"job {job.number} had already ended: {job}")
+        return
     else:
         raise usage_error(f"%xcores stop: there is no job {arguments[0]!r} ({numbers}).")
     for job in chosen:
@@ -117,9 +130,23 @@ def _stop(arguments: list[str]) -> None:
         print("No job is running.")
 
 
+def _settings_in(arguments: list[str]) -> list[str]:
+    """`--workers 4` and `--workers=4`, as they are written in cells, are `workers=4`."""
+    settings: list[str] = []
+    for text in arguments:
+        if settings and settings[-1].endswith("=") and not text.startswith("-"):
+            settings[-1] += text
+        elif text.startswith("--"):
+            name, equals, value = text[2:].replace("-", "_").partition("=")
+            settings.append(f"{name}={value}" if equals else f"{name}=")
+        else:
+            settings.append(text)
+    return settings
+
+
 def _config(arguments: list[str]) -> None:
     changes = {}
-    for one in arguments:
+    for one in _settings_in(arguments):
         name, equals, text = one.partition("=")
         if name not in _SETTINGS:
             raise usage_error(f"%xcores config: there is no {name!r}; there are {', '.join(_SETTINGS)}.")

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic_arguments import argument, magic_arguments
 
 from xcores.display import Show, View
 from xcores.errors import usage_error
-from xcores.options import sampling_rate
+from xcores.options import arguments, sampling_rate
 from xcores.recorder import Recording
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Cores:
 
     def _make_magic(self) -> Callable[[str, str], Any]:
         @magic_arguments("%cores")
+        @argument("count", metavar="N", nargs="?", help=argparse.SUPPRESS)
         @argument("--sample", metavar="HZ", type=_rate, default=1000.0, help="Samples a second, 1000 if not given.")
         @argument("--no-plot", action="store_true", help="Do not draw the picture.")
         def cores(line: str, cell: str) -> Any:
@@ -66,9 +67,9 @@ class Cores:
 
             All threads of the notebook's process appear with their names: Python threads (of a ThreadPoolExecutor, of
             asyncio, your own), native threads (of NumPy's BLAS, of compressors, of Arrow), and the processes that were
-            started (multiprocessing, joblib, subprocess): on which core each ran, who held the GIL, who waited for it.
-            Threads and processes that did nothing are left out, and those that live for less than some milliseconds
-            may be missed. Of a process it is not seen who holds its GIL.
+            started (multiprocessing, joblib, subprocess): on which core each ran, which held the GIL, which waited for
+            it. Threads and processes that did nothing are left out, and those that live for less than 30 ms may be
+            missed. Which thread holds the GIL of another process is not known.
 
             Example::
 
@@ -82,10 +83,11 @@ class Cores:
         return cores
 
     def _options(self, line: str) -> Any:
-        try:
-            return parse_argstring(self.magic, line)
-        except UsageError as error:
-            raise usage_error(f"%%cores: {error}. See %%cores? for help.") from None
+        given = arguments(self.magic, "cores", line)
+        if given.count is not None:
+            raise usage_error(f"%%cores: there are no workers, so {given.count!r} has no meaning: it shows what runs in the "
+                              "cell as it is. Workers are for %%threads, %%subinterp and %%procs.")
+        return given
 
     def _make_transform(self) -> Callable[[list[str]], list[str]]:
         def transform(lines: list[str]) -> list[str]:

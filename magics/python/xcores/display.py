@@ -33,7 +33,7 @@ class View:
         self._is_terminal = type(self._publisher) is DisplayPublisher
         keeps_everything = isinstance(self._publisher, CapturingDisplayPublisher)
         self._is_live = show is not Show.NOTHING and not self._is_terminal and not keeps_everything
-        self._identity = {"display_id": f"xcores-{uuid.uuid4().hex}"}
+        self._identity = _new_identity()
         self._shown = False
         self._schedule = _engine.LiveSchedule(patient)
         self._patient = patient
@@ -60,19 +60,36 @@ class View:
     def seconds_to_next(self) -> float:
         return self._schedule.seconds_to_next() if self._is_live and self._live is None else math.inf
 
-    def finish(self, report: Any) -> None:
-        """Replace the live view by what stays in the notebook."""
+    def clear(self) -> None:
+        """Nothing is worth showing: what the live view has shown goes."""
+        if self._show is not Show.NOTHING and self._live is not None:
+            self._shown = self._live.stop() > 0
+        if self._shown:
+            self._publish({"text/html": "", "text/plain": ""})
+
+    def finish(self, report: Any, *, below: bool = False, picture: bool = True) -> None:
+        """Replace the live view by what stays in the notebook, one block below all that the cell has shown. `below`: text
+        has been printed since the live view appeared. Our own kernel knows of all outputs."""
         if self._show is Show.NOTHING:
             return
         if self._live is not None:
-            self._shown = self._live.stop()
+            place = self._live.stop()
+            self._shown = place > 0
+            below = self._publisher.count_outputs() > place
         if self._is_terminal:
             self._publisher.publish({"text/plain": report.text()}, {})
             return
+        if self._shown and below:
+            self._publish({"text/html": "", "text/plain": ""})
+            self._identity, self._shown = _new_identity(), False
         self._publish(report.table_bundle())
-        if self._show is Show.TABLE_AND_PICTURE:
+        if picture and self._show is Show.TABLE_AND_PICTURE:
             self._publisher.publish(*report.picture_bundle())
 
     def _publish(self, bundle: dict[str, Any]) -> None:
         self._publisher.publish(bundle, {}, transient=self._identity, update=self._shown)
         self._shown = True
+
+
+def _new_identity() -> dict[str, str]:
+    return {"display_id": f"xcores-{uuid.uuid4().hex}"}

@@ -4,10 +4,32 @@
 import atexit
 import functools
 import marshal
+import os
 import warnings
 from typing import Any
 
-from xcores import _calls, _items, _namespace, _shared, _transfer, _worker
+from xcores import (
+    _calls,
+    _changes,
+    _ctypes_types,
+    _definitions,
+    _failures,
+    _generators,
+    _hints,
+    _imports,
+    _injected,
+    _items,
+    _lifetime,
+    _modules,
+    _namespace,
+    _reducing,
+    _settings,
+    _shared,
+    _streams,
+    _transfer,
+    _worker,
+    reloads,
+)
 
 
 class _Absent:
@@ -32,8 +54,10 @@ except ImportError as _reason:
 @functools.cache
 def configure() -> None:
     """Tell the engine how workers start Python. Doing it again changes nothing."""
-    native.configure(worker_source())
+    reloads.watch()
+    native.configure(worker_codes())
     atexit.register(_leave)
+    os.register_at_fork(after_in_child=native.forget_workers)
 
 
 def _leave() -> None:
@@ -42,10 +66,10 @@ def _leave() -> None:
         warnings.filterwarnings("ignore", "remaining subinterpreters", RuntimeWarning)
 
 
-def worker_source() -> str:
-    """The source of the worker's module, as text that is quick to compile: each new interpreter has to."""
-    lines = ["import marshal"]
-    for module in (_shared, _transfer, _namespace, _items, _worker, _calls):
-        code = module.__spec__.loader.get_code(module.__name__)  # as it was imported: compiled already, where that is kept
-        lines.append(f"exec(marshal.loads({marshal.dumps(code)!r}))")
-    return "\n".join(lines)
+def worker_codes() -> bytes:
+    """The code objects that make the worker's module, in order, marshalled: each new interpreter executes them."""
+    codes = []
+    for module in (_shared, _ctypes_types, _definitions, _generators, _reducing, _transfer, _failures, _lifetime, _settings,
+                   _namespace, _items, _hints, _injected, _modules, _changes, _streams, _imports, _worker, _calls):
+        codes.append(module.__spec__.loader.get_code(module.__name__))  # as it was imported: compiled already, where that is kept
+    return marshal.dumps(tuple(codes))

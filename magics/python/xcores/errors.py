@@ -27,7 +27,7 @@ class WorkerError(RuntimeError):
 
 
 class WorkerExited(WorkerError):
-    """The worker called `sys.exit`, or its process ended by itself."""
+    """The worker called `sys.exit`, or its process exited."""
 
 
 class WorkerCrashed(WorkerError):
@@ -51,6 +51,8 @@ class WorkersFailed(ExceptionGroup):
 
     tracebacks: dict[int, str]
     workers: int
+    advice: str = ""
+    """What to write instead; empty: nothing is known."""
 
     @classmethod
     def of(cls, failures: dict[int, Exception], tracebacks: dict[int, str], workers: int) -> "WorkersFailed":
@@ -73,8 +75,9 @@ class WorkersFailed(ExceptionGroup):
             lines += ["", f"{named(workers)}:", *text.split("\n")]
         kept = [worker for worker in range(self.workers) if worker not in self.tracebacks]
         if kept:
-            lines += ["", f"{'Results' if len(kept) > 1 else 'The result'} of {named(kept)} kept."]
-        return lines
+            lines += ["", f"{'The results' if len(kept) > 1 else 'The result'} of {named(kept)} "
+                          f"{'were' if len(kept) > 1 else 'was'} kept."]
+        return [*lines, *(["", self.advice] if self.advice else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +102,17 @@ class ItemsFailed(ExceptionGroup):
     def of(cls, failures: list[ItemFailure], returned: int, stopped: int, not_begun: int, *,
            timed_out: bool) -> "ItemsFailed":
         """Without `failures`: they were stopped before the last one."""
-        message = f"{len(failures):,} of {counted(len(failures) + returned, 'item')} failed"
+        taken = len(failures) + returned + stopped + not_begun
+        message = f"{len(failures):,} of {counted(taken, 'item')} failed"
         members = [failure.error for failure in failures]
         if not members:
             message = "--timeout was reached" if timed_out else "stopped before the last item"
             members = [WorkerTimedOut(message, -1) if timed_out else WorkerInterrupted(message, -1)]
         one = cls(message, members)
         one.failures = failures
-        rest = [f"{counted(returned, 'result')} kept", *([f"{counted(stopped, 'item')} stopped"] if stopped else []),
-                *([f"{counted(not_begun, 'item')} not begun"] if not_begun else [])]
-        one.kept = "; ".join(rest) + "."
+        rest = [*([f"{len(failures):,} failed"] if failures else []), f"{returned:,} done and kept",
+                *([f"{stopped:,} stopped"] if stopped else []), *([f"{not_begun:,} not begun"] if not_begun else [])]
+        one.kept = f"Of {counted(taken, 'item')}: {', '.join(rest)}."
         return one
 
     def derive(self, excs: Sequence[Exception]) -> ExceptionGroup:
@@ -119,7 +123,7 @@ class ItemsFailed(ExceptionGroup):
         lines = [f"{type(self).__name__}: {self.message}"]
         for one in self.failures[:_SHOWN_ITEMS]:
             trace = shown_traceback(one.outcome, one.error).rstrip("\n")
-            lines += ["", f"item {one.index}, {one.text}, in worker {one.worker}:", *trace.split("\n")]
+            lines += ["", f"item {one.index} (value: {one.text}) in worker {one.worker}:", *trace.split("\n")]
         more = len(self.failures) - _SHOWN_ITEMS
         return [*lines, *(["", f"{counted(more, 'more item')} failed."] if more > 0 else []), "", self.kept]
 
@@ -171,7 +175,7 @@ def interruption(stopped: Sequence[int], abandoned: Sequence[int], kept: str = "
 _LEFT_BEHIND = "left behind (sleep, a wait or C code cannot be interrupted); the next cell gets a new worker instead"
 
 _MAKERS: dict[str, tuple[type[WorkerError], str]] = {
-    "exited": (WorkerExited, "the process of the worker ended by itself ({message}); it is replaced"),
+    "exited": (WorkerExited, "the process of the worker exited ({message}); it is replaced"),
     "crashed": (WorkerCrashed, "the process of the worker was ended by {message}; it is replaced, the kernel goes on"),
     "timed_out": (WorkerTimedOut, "stopped because --timeout was reached"),
     "interrupted": (WorkerInterrupted, "stopped by an interrupt"),
@@ -215,7 +219,7 @@ _SHOWN = (WorkersFailed, ItemsFailed, CellSyntaxError)
 
 
 def install(shell: "InteractiveShell") -> None:
-    """Have `shell` show our exceptions compactly: by itself it would show each with all the frames above the cell."""
+    """Have `shell` show our exceptions compactly. Without this it shows each with all the frames above the cell."""
     before = (shell.custom_exceptions, getattr(shell, "CustomTB", None))
 
     def show(self: Any, kind: type, error: BaseException, trace: Any, tb_offset: int | None = None) -> list[str]:

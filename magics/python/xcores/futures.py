@@ -7,6 +7,8 @@ callbacks, asyncio): then a thread of ours settles it.
 """
 
 import concurrent.futures
+import contextlib
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -156,13 +158,29 @@ _teller: threading.Thread | None = None
 
 
 def flush_output() -> None:
-    """Write what jobs in other interpreters and processes have printed."""
+    """Write what jobs in other interpreters and processes have printed, for whoever submitted them."""
     with _writing:
-        for stream, text in native.take_output():
-            target = sys.stderr if stream == 2 else sys.stdout
-            if target is not None:
-                target.write(text)
-                target.flush()
+        for stream, text, origin in native.take_output():
+            with contextlib.nullcontext() if origin is None else origin[0](origin[1]):
+                target = sys.stderr if stream == 2 else sys.stdout
+                if target is not None:
+                    target.write(text)
+                    target.flush()
+
+
+def origin_maker() -> Callable[[], Any]:
+    """Makes, for each job, what tells under which cell it prints: how to print there, and for whom. None outside of
+    notebooks."""
+    if "xcores.output" not in sys.modules:
+        return lambda: None
+    origins = sys.modules["xcores.output"].origins()
+    return lambda: (origins.entered, origins.here())
+
+
+def _begin_anew() -> None:
+    """In the child of a fork, which has none of the threads."""
+    global _teller, _writing
+    _teller, _writing = None, threading.Lock()
 
 
 def ensure_teller() -> None:
@@ -171,11 +189,14 @@ def ensure_teller() -> None:
     if _teller is None:
         with _writing:
             if _teller is None:
+                os.register_at_fork(after_in_child=_begin_anew)
                 _teller = threading.Thread(target=_tell, name="xcores futures", daemon=True)
                 _teller.start()
 
 
 def _tell() -> None:
+    if "xcores.output" in sys.modules:
+        sys.modules["xcores.output"].origins().enter({})  # it serves every cell, not the one that happened to need it first
     while native.wait_for_notices():
         flush_output()
         for future in native.take_over():

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Any
 
 from xcores.errors import counted
@@ -18,8 +19,21 @@ from xcores.supervision import Supervision
 _EXIT_SECONDS = 2.0
 """How long the end of the notebook waits for its jobs."""
 _REMEMBERED = 100
+"""How many ended jobs `%xcores jobs` lists."""
 _numbers = itertools.count(1)
-_jobs: dict[int, "Job"] = {}
+_running: dict[int, "Job"] = {}
+_ended: dict[int, "EndedJob"] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class EndedJob:
+    """What is remembered of a job that has ended: not its results, which belong to the job and go with it."""
+
+    number: int
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 class Job:
@@ -32,7 +46,10 @@ class Job:
     def __init__(self, options: Options, supervision: Supervision) -> None:
         self.number = next(_numbers)
         self.options = options
-        self._supervision = supervision
+        self._supervision: Supervision | None = supervision
+        """Until the end: it holds workers, threads and descriptors."""
+        self._answers: list[Any] = []
+        self._report: Any = None
         self._future: concurrent.futures.Future[list[Any]] = concurrent.futures.Future()
         self._start = time.monotonic()
         self._seconds: float | None = None
@@ -51,10 +68,11 @@ class Job:
 
         What has finished is in `results`.
         """
-        if self.done():
+        supervision = self._supervision
+        if supervision is None or self.done():
             return False
         self._cancelled = True
-        self._supervision.stop("interrupt")
+        supervision.stop("interrupt")
         return True
 
     def result(self, timeout: float | None = None) -> list[Any]:
@@ -71,12 +89,12 @@ class Job:
     @property
     def results(self) -> list[Any]:
         """After the end, however it came: the results, with an exception in the place of each that is missing."""
-        return self._supervision.answers
+        return self._answers
 
     @property
     def report(self) -> Any:
         """After the end: what happened, as `xcores.last_report` has it."""
-        return self._supervision.report
+        return self._report
 
     def __await__(self) -> Generator[Any, None, list[Any]]:
         return asyncio.wrap_future(self._future).__await__()
@@ -92,16 +110,23 @@ class Job:
         workers = counted(self.options.workers, "worker")
         return f"<job {self.number}: %%{self.options.kind}, {workers}, {self.state}, {seconds:.1f} s>"
 
-    def _work(self, at_end: contextlib.ExitStack) -> None:
+    def _work(self, supervision: Supervision, at_end: contextlib.ExitStack) -> None:
         try:
             with at_end:
-                failure = self._supervision.to_the_end()
+                failure = supervision.to_the_end()
         except BaseException as error:
             failure = error
+        self._answers, self._report = supervision.answers, supervision.report
+        self._supervision = None
+        self._settle(failure)
+        _remember(self)
+
+    def _settle(self, failure: BaseException | None) -> None:
+        """Tell all that wait for the end."""
         self._seconds = time.monotonic() - self._start
         if failure is None:
             self._cancelled = False  # it had finished by the time it was asked
-            self._future.set_result(self._supervision.answers)
+            self._future.set_result(self._answers)
             return
         if self._cancelled:
             self._future.set_exception(concurrent.futures.CancelledError(f"job {self.number} was stopped"))
@@ -122,29 +147,40 @@ def _show(failure: BaseException) -> None:
 
 
 def start(options: Options, supervision: Supervision, at_end: contextlib.ExitStack) -> Job:
-    """See to a run that has been started on a thread of its own; `at_end` is closed there."""
+    """Supervise a run that has been started, on a thread of its own; `at_end` is closed there."""
     job = Job(options, supervision)
-    _jobs[job.number] = job
-    for old in [one for one in _jobs.values() if one.done()][:-_REMEMBERED]:
-        del _jobs[old.number]
-    job._thread = threading.Thread(target=job._work, args=(at_end,), name=f"xcores job {job.number}", daemon=True)
+    _running[job.number] = job
+    job._thread = threading.Thread(target=job._work, args=(supervision, at_end), name=f"xcores job {job.number}",
+                                   daemon=True)
     job._thread.start()
     return job
 
 
-def all_jobs() -> list[Job]:
-    """Those that run, and the latest that have ended."""
-    return list(_jobs.values())
+def _remember(job: Job) -> None:
+    """Note that `job` has ended, and let go of it."""
+    _ended[job.number] = EndedJob(job.number, repr(job))
+    _running.pop(job.number, None)
+    for number in sorted(_ended)[:-_REMEMBERED]:
+        _ended.pop(number, None)
 
 
-def find(number: int) -> Job | None:
-    return _jobs.get(number)
+def running() -> list[Job]:
+    return [job for job in _running.values() if not job.done()]
+
+
+def all_jobs() -> list[Job | EndedJob]:
+    """Those that run, and the latest that have ended, in the order of their numbers."""
+    return sorted([*_running.values(), *_ended.values()], key=lambda job: job.number)
+
+
+def ended(number: int) -> Job | EndedJob | None:
+    return _ended.get(number) or _running.get(number)
 
 
 def stop_all() -> None:
     """Stop what still runs, and wait for it for a moment."""
-    running = [job for job in _jobs.values() if job.cancel()]
+    stopping = [job for job in running() if job.cancel()]
     until = time.monotonic() + _EXIT_SECONDS
-    for job in running:
+    for job in stopping:
         if job._thread is not None:
             job._thread.join(max(0.0, until - time.monotonic()))

@@ -22,13 +22,13 @@ _ABOUT = {
     """,
     "subinterp": """Run the cell on several interpreters of this process, each with a GIL of its own (PEP 684).
 
-    They run Python on all cores at once, start faster than processes and need less memory. Use them for pure Python and
+    They run Python on all cores at once and start faster than processes. Use them for pure Python and
     for those extension modules that support them; NumPy, pandas and others do not yet: use %%procs for these.
     """,
     "procs": """Run the cell on several processes.
 
     They run Python on all cores at once. Use them for work with any module (NumPy, pandas), and for what may crash:
-    that leaves the notebook alone. Each takes longer to start and more memory.
+    that leaves the notebook alone. They take longer to start.
     """,
 }
 
@@ -36,16 +36,16 @@ _COMMON = """
     The cell runs once in each worker, with names of its own. `worker` is the worker's number from 0, `workers` how many
     there are. The names the cell uses are sent along: functions and classes of the notebook, data, modules. What the
     cell assigns stays in the worker; the value of its last expression is the worker's result, unless it ends with a
-    semicolon. Below the cell appear what the workers print, a table of where the time went, and a picture of who ran
-    where.
+    semicolon. Below the cell appear what the workers print, a table of where the time went, and a picture of which
+    worker ran where.
 
     With `--map ITEMS` the workers share the items out among themselves, a few at a time, and the cell runs once for
-    each. What it assigns for one item is still there for the next one of the same worker, so that what is dear can be
-    made once: `if "model" not in globals(): model = load()`. The results are those of the items, in their order.
+    each. What it assigns for one item is still there for the next one of the same worker, so that what takes long
+    can be made once: `if "model" not in globals(): model = load()`. The results are those of the items, in their order.
 
-    Large data (bytes, bytearray, array, memoryview, NumPy arrays, and whatever pickles into buffers) is not copied: workers
-    look at it where it is. NumPy arrays and memoryviews are read-only there (`.copy()` to write); in an interpreter, where
-    NumPy does not load, an array is a memoryview with its shape and format.
+    Large data (bytes, bytearray, array, memoryview, NumPy arrays, and whatever pickles into buffers) is not copied on its
+    way. What a process changes is its own copy. In an interpreter memoryviews of 1 MB and more are read-only, and an array
+    of NumPy, which does not load there, is a memoryview with its shape and format.
     `-o NAME` sets NAME also when workers fail: where a result is missing, its place holds the exception.
     If workers fail the cell raises an ExceptionGroup of their exceptions, after all have ended.
 

@@ -15,6 +15,7 @@ from xcores._transfer import type_name
 from xcores.capture import Notebook, item_input
 from xcores.errors import ItemFailure, ItemsFailed, WorkerInterrupted, usage_error
 from xcores.interrupts import Interrupts
+from xcores.snapshots import is_made_on_demand, snapshots_of
 
 _AT_A_TIME_SECONDS = 0.02
 """Then the output of the workers and the live view have their turn."""
@@ -65,8 +66,10 @@ class Mapping:
         # Code that makes items may wait long for the next one: each goes out before.
         self._most = 1 if isinstance(iterable, Iterator) else _LARGEST_BATCH
         self._iterator = iter(iterable)
+        self._copies = is_made_on_demand(iterable, self._iterator)
         self._route = route
         self._taken = 0
+        self._total = total
         self._complete = False
         """No more items are taken,"""
         self._exhausted = False
@@ -105,7 +108,8 @@ class Mapping:
                 self.problem = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
             return
         try:
-            batch.append(self._route.encoded(self._taken, value))
+            data, buffers = self._route.encoded(self._taken, value)
+            batch.append((data, snapshots_of(buffers) if self._copies else buffers))
             self._taken += 1
         except Exception as error:
             self._complete = True
@@ -138,13 +142,18 @@ class Mapping:
             return self.problem
         failed = [one for _, one in sorted(self._failures.items()) if one.outcome["kind"] != "interrupted"]
         stopped = len(self._failures) - len(failed)
-        not_begun = self._taken - len(self._results)
+        not_begun = self._known() - len(self._results)
         if failed or stopped or not_begun or not self._exhausted:
             returned = len(self._results) - len(self._failures)
             return ItemsFailed.of(failed, returned, stopped, not_begun, timed_out=timed_out)
         return None
 
+    def _known(self) -> int:
+        """How many items there are, as far as is known."""
+        return self._taken if self._total is None else max(self._taken, self._total)
+
     def kept(self) -> str:
         """What an interrupted cell still has."""
         done = len(self._results) - len(self._failures)
-        return f"{done:,} of {self._taken:,} items{'' if self._complete else ' taken so far'} done, and kept"
+        so_far = "" if self._complete or self._total is not None else " so far"
+        return f"{done:,} of {self._known():,} items{so_far} done, and kept"

@@ -79,6 +79,26 @@ def _inner_names(node: ast.stmt | ast.expr) -> CodeNames:
                      tuple(name for one in inner for name in one.annotations))
 
 
+def _bound_if_true(test: ast.expr) -> list[ast.AST]:
+    """The names that a condition certainly binds where it holds: all parts of `and` have been evaluated then."""
+    match test:
+        case ast.NamedExpr(target=target):
+            return [target]
+        case ast.BoolOp(op=ast.And(), values=parts):
+            return [name for part in parts for name in _bound_if_true(part)]
+        case ast.Compare(left=left, comparators=parts):
+            return [name for part in (left, *parts) for name in _bound_if_true(part)]
+    return []
+
+
+def _suppresses(context: ast.expr) -> bool:
+    """Whether it is meant to end its block early and go on behind it."""
+    match context:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            return name in ("suppress", "raises", "assertRaises")
+    return False
+
+
 class _Reader(ast.NodeVisitor):
     """Walks a module in the order of its evaluation, knowing at each point what is certainly bound, what perhaps."""
 
@@ -88,6 +108,8 @@ class _Reader(ast.NodeVisitor):
         self.perhaps: set[str] = set()
         self.everything_perhaps = False
         self.bodies: dict[str, CodeNames] = {}
+        self.breaks: list[list[set[str]]] = []
+        """Of each loop around: what is certainly bound where it is left by `break`."""
 
     def visit_all(self, nodes: Iterable[ast.AST | None]) -> None:
         for node in nodes:
@@ -201,20 +223,49 @@ class _Reader(ast.NodeVisitor):
 
     def visit_If(self, node: ast.If) -> None:
         self.visit(node.test)
-        self.branches(node.body, node.orelse)
+        self.branches([*_bound_if_true(node.test), *node.body], node.orelse)
 
-    def visit_loop(self, node: ast.For | ast.AsyncFor) -> None:
+    def visit_loop(self, body: list[ast.AST], otherwise: list[ast.stmt], *, endless: bool = False) -> None:
+        before = set(self.bound)
+        self.breaks.append([])
+        self.visit_all(body)
+        ends = self.breaks.pop()
+        if not endless:
+            self.bound = before
+            self.visit_all(otherwise)
+            ends.append(self.bound)
+        if ends:
+            self.bound = set.intersection(*ends)
+
+    def visit_each(self, node: ast.For | ast.AsyncFor) -> None:
         self.visit(node.iter)
-        self.branches([node.target, *node.body], node.orelse)
+        self.visit_loop([node.target, *node.body], node.orelse)
 
-    visit_For = visit_AsyncFor = visit_loop
+    visit_For = visit_AsyncFor = visit_each
 
     def visit_While(self, node: ast.While) -> None:
         self.visit(node.test)
-        if isinstance(node.test, ast.Constant) and node.test.value:
-            self.visit_all(node.body)
-        else:
-            self.branches(node.body, node.orelse)
+        endless = isinstance(node.test, ast.Constant) and bool(node.test.value)
+        self.visit_loop([*_bound_if_true(node.test), *node.body], node.orelse, endless=endless)
+
+    def visit_Break(self, node: ast.Break) -> None:
+        self.breaks[-1].append(set(self.bound))
+
+    def visit_IfExp(self, node: ast.IfExp) -> None:
+        self.visit(node.test)
+        self.branches([*_bound_if_true(node.test), node.body], [node.orelse])
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> None:
+        self.visit(node.values[0])
+        self.branches(node.values[1:], [])
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        self.visit_all([node.left, node.comparators[0]])
+        self.branches(node.comparators[1:], [])
+
+    def visit_Assert(self, node: ast.Assert) -> None:
+        self.visit(node.test)
+        self.branches([node.msg], [])
 
     def visit_try(self, node: ast.Try | ast.TryStar) -> None:
         self.branches([*node.body, *node.orelse], *([handler] for handler in node.handlers))
@@ -231,7 +282,10 @@ class _Reader(ast.NodeVisitor):
     def visit_with(self, node: ast.With | ast.AsyncWith) -> None:
         for item in node.items:
             self.visit_all([item.context_expr, item.optional_vars])
-        self.visit_all(node.body)
+        if any(_suppresses(item.context_expr) for item in node.items):
+            self.branches(node.body, [])
+        else:
+            self.visit_all(node.body)
 
     visit_With = visit_AsyncWith = visit_with
 

@@ -2,8 +2,10 @@
 """The options of the cell magics: what they are called, what they may be, and what they mean together."""
 
 import argparse
+import difflib
 import keyword
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -42,9 +44,11 @@ class Options:
     pin: bool = False
     gil: str = "own"
     start_method: str = "forkserver"
+    line: str = ""
+    """As it was given, behind the name of the magic."""
 
     @property
-    def predefined(self) -> tuple[str, ...]:
+    def injected(self) -> tuple[str, ...]:
         """What differs from worker to worker, or from item to item."""
         return ("worker", "workers", *((self.item, "index") if self.map is not None else ()))
 
@@ -130,7 +134,7 @@ def _expression(text: str) -> str:
         compile(text.strip(), "--map", "eval")
     except (SyntaxError, ValueError):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is neither a variable nor an expression; put quotes around one with spaces") from None
+            f"{text!r} is not a Python expression (one with spaces needs quotes)") from None
     return text.strip()
 
 
@@ -168,10 +172,10 @@ ARGUMENTS = (
     argument("--in", dest="names", metavar="NAMES", type=_variables, default=(),
              help="Send these names too: `--in a,b`. For names that the cell builds from text."),
     argument("--no-capture", action="store_true", help="Send only what --in names, not what the cell uses."),
-    argument("--pin", action="store_true", help="Keep each worker on a core of its own, round and round."),
+    argument("--pin", action="store_true", help="Pin worker i to core i; with more workers than cores, start over at the first core."),
     argument("--plot", action="store_true", help="Draw the picture, whatever %%xcores config says."),
     argument("--sample", metavar="HZ", type=sampling_rate,
-             help="How often to look at the workers, per second: 10 to 10000; 1000 if not given; 0 not at all."),
+             help="How often to sample the workers, per second: 10 to 10000; 1000 if not given; 0 not at all."),
     argument("--no-plot", action="store_true", help="Do not draw the picture."),
     argument("--quiet", action="store_true",
              help="Show neither table nor picture: only what workers print, and errors."),
@@ -190,6 +194,31 @@ OF_KIND = {"threads": (_SHARED,), "subinterp": (_GIL,), "procs": (_START,)}
 """The options that only one kind has."""
 
 
+def explained(error: str, kind: str, line: str, magic: Callable[..., Any]) -> str:
+    """A sentence: what argparse says of an option that does not exist, with what may have been meant."""
+    for option in re.findall(r"(?<!\S)--[\w-]+", line):
+        for other, arguments in OF_KIND.items():
+            if other != kind and any(option in one.args for one in arguments):
+                return f"{option} is only for %%{other}."
+    unknown = re.match(r"unrecognized arguments: (--[\w-]+)", error)
+    if unknown is None:
+        return f"{error}."
+    option = unknown[1]
+    close = difflib.get_close_matches(option, magic.parser._option_string_actions, 1)  # type: ignore[attr-defined]
+    return f"there is no option {option}; did you mean {close[0]}?" if close else f"{error}."
+
+
+def arguments(magic: Callable[..., Any], kind: str, line: str) -> argparse.Namespace:
+    """The arguments of a magic's line.
+
+    *Failure*: a usage error.
+    """
+    try:
+        return parse_argstring(magic, line)
+    except (UsageError, ValueError) as error:  # ValueError: a quotation mark without its counterpart
+        raise usage_error(f"%%{kind}: {explained(str(error), kind, line, magic)} See %%{kind}? for help.") from None
+
+
 def item_name(kind: str, given: argparse.Namespace) -> str:
     """What a mapped cell calls its item.
 
@@ -198,16 +227,13 @@ def item_name(kind: str, given: argparse.Namespace) -> str:
     if given.item is not None and given.map is None:
         raise usage_error(f"%%{kind}: --as is for cells with --map.")
     if given.item in ("worker", "workers", "index"):
-        raise usage_error(f"%%{kind}: --as: `{given.item}` is taken: it is the number of the worker, of workers or items.")
+        raise usage_error(f"%%{kind}: --as: `{given.item}` is taken: the cell has a variable of that name already.")
     return given.item or "item"
 
 
 def parsed(magic: Callable[..., Any], kind: str, line: str) -> Options:
     """*Failure*: a usage error."""
-    try:
-        given = parse_argstring(magic, line)
-    except UsageError as error:
-        raise usage_error(f"%%{kind}: {error}. See %%{kind}? for help.") from None
+    given = arguments(magic, kind, line)
     if given.count and given.workers and given.count != given.workers:
         raise usage_error(f"%%{kind}: the number of workers is given twice, as {given.count} and as {given.workers}.")
     if given.plot and given.no_plot:
@@ -222,6 +248,7 @@ def parsed(magic: Callable[..., Any], kind: str, line: str) -> Options:
     plot = given.plot or (defaults.plot and not given.no_plot)
     return Options(
         kind=kind,
+        line=line.strip(),
         workers=given.count or given.workers or defaults.workers or len(_engine.usable_cores()),
         out=given.out,
         run=given.run,

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Records what all threads of this process, and the processes below it, do: `with record() as run:`."""
 
+import os
 import threading
 from types import TracebackType
 from typing import Any
 
 from xcores import _engine
+from xcores.latest import remember
 
 _NOTEBOOK_THREADS = ("IPythonHistorySavingThread", "IOPub", "Heartbeat", "Control")
 """They serve IPython and its kernels, not the code that is looked at."""
@@ -17,12 +19,15 @@ class Recording:
     `print` gives a picture in text, and as the last expression of a cell it is a table and a picture. `report` is the
     value behind them, None before the end.
 
+    A fork of the process is a child like others, and has no report when it leaves the context.
+
     *Thread*: any; recordings may overlap.
     """
 
     def __init__(self, sample_hz: float = 1000.0) -> None:
         self.report: Any = None
         self._sample_hz = sample_hz
+        self._process = os.getpid()
         self._engine: Any = None
         self._names: dict[int, str] = {}
 
@@ -36,9 +41,11 @@ class Recording:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         _ignore(self._names)
+        if os.getpid() != self._process:
+            return  # a fork, which leaves the block too: its parent makes the report
         self._introduce()
         self.report = self._engine.stop()
-        _remember(self.report)
+        remember(self.report)
 
     def _introduce(self) -> None:
         threads = [thread for thread in threading.enumerate() if thread.native_id is not None]
@@ -67,12 +74,6 @@ class Recording:
             print(self)
         else:
             View(shell, Show.TABLE_AND_PICTURE).finish(self.report)
-
-
-def _remember(report: Any) -> None:
-    from xcores import supervision
-
-    supervision.remember(report)
 
 
 # Many threads are gone before the recording ends, and their names with them: so these are noted when a thread starts.

@@ -5,15 +5,26 @@ What is shown is what stood under the cell. What a notebook file keeps may have 
 all of them, and so has what `save` writes.
 """
 
+import errno
+import gzip
 import html
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 from xcores import _engine
 
 SAVED_AS = (".html", ".svg", ".png", ".json")
+# Longer endings first: "x.trace.json" is no report.
+TRACES = (".trace.json.gz", ".trace.json", ".profile.json.gz", ".profile.json")
+
+
+def _ending_of(path: Path) -> str:
+    name = path.name.lower()
+    return next((ending for ending in TRACES if name.endswith(ending)), path.suffix.lower())
+
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -26,6 +37,49 @@ th, td {{ padding: 2px 9px; border-bottom: 1px solid #ddd }}</style></head>
 </body>
 </html>
 """
+
+
+def _part_of(whole: Path) -> Path:
+    return whole.with_name(f".{whole.name}.{os.getpid()}.part")
+
+
+def _check_writable(target: Path) -> None:
+    whole = Path(os.path.realpath(target))
+    if whole.is_dir():
+        example = target / f"run{target.suffix}"
+        raise IsADirectoryError(errno.EISDIR, f"this is a folder; name a file in it, as in {example}", target)
+    if not whole.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"there is no folder {whole.parent}; make it first", target)
+    if whole.exists() and not whole.is_file():  # a pipe or a device: to open it may have consequences
+        if not os.access(whole, os.W_OK):
+            raise PermissionError(errno.EACCES, "it may not be written; choose another file", target)
+        return
+    part = _part_of(whole)
+    try:
+        part.touch()
+        part.unlink()
+    except OSError as error:
+        advice = f"no file can be made in {whole.parent} ({error.strerror}); choose another folder"
+        raise OSError(error.errno, advice, target) from None
+
+
+def _replace(target: Path, content: bytes) -> None:
+    """Writes the file whole or not at all: a full disk must not leave half of it, or destroy what was there."""
+    whole = Path(os.path.realpath(target))
+    if whole.exists() and not whole.is_file():  # a pipe or a device
+        whole.write_bytes(content)
+        return
+    part = _part_of(whole)
+    try:
+        part.write_bytes(content)
+        if whole.exists():
+            shutil.copymode(whole, part)
+        part.replace(whole)
+    except BaseException as error:
+        part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is not None and os.fspath(error.filename) == os.fspath(part):
+            error.filename = os.fspath(target)
+        raise
 
 
 class _Shown:
@@ -48,12 +102,40 @@ class _Shown:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it to a file: a page that stands alone (.html), the picture (.svg, .png), all figures (.json).
 
+        A run has two more forms, for other tools: `.trace.json` is the Trace Event format, which Perfetto
+        (https://ui.perfetto.dev) and chrome://tracing open, with times in microseconds; `.profile.json` is the processed
+        profile format of the Firefox Profiler (https://profiler.firefox.com), with times in milliseconds. Both have a
+        track for each worker with its phases and states, one for each GIL with the worker that held it, and one for each
+        core with the worker that ran on it. With `.gz` behind them they are compressed, which these tools read as well.
+
+        A file that is there already is replaced as a whole, or stays as it is.
+
         *Failure*: ValueError for any other ending; OSError.
         """
+        self.check_target(path)
         target = Path(path)
-        target.write_bytes(self._form(target.suffix.lower()))
+        _replace(target, self._form(_ending_of(target)))
+
+    @classmethod
+    def check_target(cls, path: str | os.PathLike[str]) -> None:
+        """Say before there is anything to save whether `save` would refuse `path`, as far as can be told.
+
+        *Failure*: ValueError and OSError as from `save`; the message of the latter says what to do.
+        """
+        target = Path(path)
+        if _ending_of(target) not in cls.endings:
+            raise cls._unknown(_ending_of(target))
+        _check_writable(target)
+
+    @classmethod
+    def _unknown(cls, ending: str) -> ValueError:
+        return ValueError(f"a {cls.__name__} is saved as one of {', '.join(cls.endings)}, not {ending or 'that'}")
 
     def _form(self, ending: str) -> bytes:
+        if ending not in self.endings:
+            raise self._unknown(ending)
+        if ending.endswith(".gz"):
+            return gzip.compress(self._form(ending.removesuffix(".gz")), compresslevel=6, mtime=0)
         match ending:
             case ".html":
                 page = _PAGE.format(title=html.escape(self.title), table=self._view.html(), picture=self._view.svg())
@@ -62,10 +144,13 @@ class _Shown:
                 return self._view.svg().encode()
             case ".png":
                 return self._view.png()
-            case ".json" if hasattr(self._view, "to_json"):
+            case ".json":
                 return self._view.to_json().encode()
-        known = ", ".join(self.endings)
-        raise ValueError(f"a {type(self).__name__} is saved as one of {known}, not {ending or 'that'}")
+            case ".trace.json":
+                return self._view.trace_event().encode()
+            case ".profile.json":
+                return self._view.firefox_profile().encode()
+        raise AssertionError(ending)
 
     endings = SAVED_AS
 
@@ -75,6 +160,8 @@ class Run(_Shown):
 
     `report` has the figures as plain data, `workers` those of each worker in seconds and bytes; None is unknown.
     """
+
+    endings = SAVED_AS + TRACES
 
     def __init__(self, view: Any, name: str | None = None) -> None:
         self._view = view
@@ -186,12 +273,13 @@ def load(path: str | os.PathLike[str]) -> Run | Comparison:
 
     *Failure*: ValueError where the file is something else; OSError.
     """
-    text = Path(path).read_text(encoding="utf-8")
+    content = Path(path).read_bytes()
     try:
+        text = content.decode()
         document = json.loads(text)
         schema = document.get("schema") if isinstance(document, dict) else None
         if isinstance(schema, str) and schema.startswith("xcores.comparison/"):
             return Comparison(_engine.Comparison.from_json(text))
         return Run(_engine.Report.from_json(text))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{os.fspath(path)} is no saved run: {error}") from None

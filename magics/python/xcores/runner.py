@@ -4,24 +4,28 @@
 import atexit
 import builtins
 import contextlib
+import contextvars
 import functools
 import itertools
 import marshal
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from xcores import _engine, _items, _namespace, _transfer, _worker, engine, jobs, output
 from xcores._transfer import type_name
-from xcores.capture import PREDEFINED, Capture, Notebook, Unsendable, shared_values, worker_input
+from xcores.capture import Capture, Notebook, Unsendable, labeller, shared_values, worker_input
 from xcores.cell import Cell, read_cell
-from xcores.errors import usage_error
+from xcores.errors import CellSyntaxError, usage_error
 from xcores.interrupts import Interrupts
 from xcores.jobs import Job
 from xcores.mapping import Mapping, SentItems, SharedItems
 from xcores.names import CellNames
 from xcores.options import Options
 from xcores.run_object import Run
+from xcores.settings import decimal_context
+from xcores.snapshots import snapshots_of
 from xcores.supervision import Supervision
 
 if TYPE_CHECKING:
@@ -38,7 +42,7 @@ def run_cell(shell: "InteractiveShell", options: Options, body: str) -> Job | No
     what the iterable of --map raises; all results kept.
     """
     __tracebackhide__ = True
-    cell = read_cell(shell, options.kind, body, options.predefined if options.shared else ())
+    cell = read_cell(shell, options.kind, body)
     configure()
     notebook = notebook_of(shell, options)
     make_items = _items_maker(shell, options)
@@ -49,15 +53,19 @@ def run_cell(shell: "InteractiveShell", options: Options, body: str) -> Job | No
         job, route = cell_input(options, cell, notebook, token)
         make_mapping = make_items and functools.partial(make_items, route)
         if options.background:
+            if options.kind == "procs":
+                job = job[0], snapshots_of(job[1])  # cells that come next may change what the workers have not read yet
             supervision = Supervision(shell, options, job, make_mapping, Interrupts())
-            supervision.start()
-            stack.callback(_keep, shell, options, supervision)
-            return _in_background(shell, options, supervision, stack.pop_all())
+            with supervision.run:
+                supervision.start()
+                stack.callback(_keep, shell, options, supervision)
+                return _in_background(shell, options, supervision, stack.pop_all())
         interrupts = stack.enter_context(Interrupts())
         supervision = Supervision(shell, options, job, make_mapping, interrupts)
-        supervision.start()
-        stack.callback(_keep, shell, options, supervision)
-        end = supervision.to_the_end()
+        with supervision.run:
+            supervision.start()
+            stack.callback(_keep, shell, options, supervision)
+            end = supervision.to_the_end()
         if options.out is not None:
             shell.user_ns[options.out] = supervision.answers
     if end is not None:
@@ -108,8 +116,7 @@ def items_of(shell: "InteractiveShell", kind: str, expression: str, again: str |
 
 
 def notebook_of(shell: "InteractiveShell", options: Options) -> Notebook:
-    predefined = PREDEFINED.union(options.predefined)
-    return Notebook(shell.user_ns, shell.user_ns_hidden, _labeller(shell), predefined)
+    return Notebook(shell.user_ns, shell.user_ns_hidden, labeller(shell), options.injected)
 
 
 def new_token() -> bytes:
@@ -125,7 +132,7 @@ def cell_input(options: Options, cell: Cell, notebook: Notebook,
     """
     names = cell.names if options.captures else CellNames(bound=cell.names.bound, attributes=cell.names.attributes)
     for name in options.names:
-        if not notebook.has(name):
+        if not notebook.gives(name):
             raise usage_error(f"%%{options.kind}: --in: there is no variable `{name}` to send.")
         names.needed[name] = None
     if options.kind == "threads":
@@ -138,14 +145,6 @@ def configure() -> None:
     """Make the engine ready, once; at the end of the program its workers end, and the jobs before them."""
     engine.configure()
     atexit.register(jobs.stop_all)
-
-
-def _labeller(shell: "InteractiveShell") -> Callable[[str], str | None]:
-    def label(filename: str) -> str | None:
-        known = shell.compile.format_code_name(filename)
-        return " ".join(known) if known else None
-
-    return label
 
 
 class _Labels:
@@ -162,7 +161,7 @@ def _shared_input(options: Options, cell: Cell, names: CellNames, notebook: Note
                   token: bytes) -> tuple[tuple[bytes, list[Any]], SharedItems]:
     items: dict[int, Any] = {}
     _worker.plans[token] = {
-        "code": cell.code,
+        **_injection(cell, notebook, options.injected if options.shared else ()),
         "filename": cell.filename,
         "label": _Labels(notebook.label),
         "token": token,
@@ -170,9 +169,12 @@ def _shared_input(options: Options, cell: Cell, names: CellNames, notebook: Note
         "keep": options.keep,
         "item": options.item,
         "items": items,
+        "output": output.CellOutput(),
+        "context": contextvars.copy_context() if sys.flags.thread_inherit_context else contextvars.Context(),
+        "decimal": decimal_context(),
     }
     if options.shared:
-        _worker.plans[token].update(globals=notebook.names, parameters=options.predefined)
+        _worker.plans[token]["globals"] = notebook.names
     return (token, []), SharedItems(items)
 
 
@@ -183,8 +185,15 @@ def _sent_input(options: Options, cell: Cell, names: CellNames,
     except Unsendable as error:
         raise usage_error(f"%%{options.kind} cannot send {error}.\nMake it inside the cell instead, or use %%threads, "
                           "whose workers share the notebook's objects.") from None
-    plan = {
-        "code": marshal.dumps(cell.code),
+    enclosed = options.injected if notebook.keeps(capture.read, items=options.map is not None) else ()
+    try:
+        plan = _injection(cell, notebook, enclosed)
+    except CellSyntaxError as error:
+        names = ", ".join(f"`{name}`" for name in enclosed if name in capture.read or notebook.has(name))
+        raise usage_error(f"%%{options.kind}: the notebook has a use of its own for {names}, and then this is not possible "
+                          f"in a cell: {error.msg}. Use other names in the notebook.") from None
+    plan |= {
+        "code": marshal.dumps(plan["code"]),
         "filename": cell.filename,
         "label": capture.labels,
         "token": uuid.uuid4().hex,
@@ -192,4 +201,23 @@ def _sent_input(options: Options, cell: Cell, names: CellNames,
         "keep": options.keep,
         "item": options.item,
     }
-    return worker_input(plan, capture), SentItems(notebook, capture.names, options.kind)
+    # A name that the notebook gets meanwhile must not take the place of what the cell has under it.
+    known = capture.names if enclosed else [*capture.names, *options.injected]
+    return worker_input(plan, capture), SentItems(notebook, known, options.kind)
+
+
+def _injection(cell: Cell, notebook: Notebook, enclosed: tuple[str, ...]) -> dict[str, Any]:
+    """The cell's code, and what is to be known of the names that it has besides the notebook's."""
+    read = {*cell.names.needed, *cell.names.optional}
+    hidden = [name for name in notebook.injected if name in read and notebook.has(name)]
+    return {
+        "code": cell.enclosed(enclosed) if enclosed else cell.code,
+        "enclosed": enclosed,
+        "injected": notebook.injected,
+        "hidden": [name for name in hidden if _is_used_otherwise(name, notebook.names[name])],
+    }
+
+
+def _is_used_otherwise(name: str, value: Any) -> bool:
+    """Whether code that takes the name which a cell is given for `value` fails."""
+    return callable(value) or (name in ("worker", "workers", "index") and not isinstance(value, int))

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Sees a cell through: passes its output on, keeps the view up to date, and turns its end into results."""
+"""Supervises a cell: passes its output on, keeps the view up to date, and turns its end into results."""
 
 import io
+import re
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from xcores import _engine, _transfer, _worker, output
-from xcores.display import View
+from xcores import _engine, _transfer, _worker, changes, output
+from xcores._changes import changes_in
+from xcores.display import Show, View
 from xcores.errors import WorkersFailed, failure_of, interruption, shown_traceback, usage_error
 from xcores.interrupts import Interrupts
+from xcores.latest import remember
 from xcores.mapping import Mapping
 from xcores.options import Options
 
@@ -22,24 +25,14 @@ _GRACE_SECONDS = 0.4
 """How long a worker that was asked to stop may take, while the notebook waits for it."""
 _BACKGROUND_GRACE_SECONDS = 3.0
 """And while it does not."""
-_last_report: Any = None
-
-
-def last_report() -> Any:
-    """The report of the latest run in this notebook, or None before the first."""
-    return _last_report
-
-
-def remember(report: Any) -> None:
-    """Make this the latest run."""
-    global _last_report
-    _last_report = report
 
 
 class Supervision:
     """One cell under way, `--repeat` included.
 
     *Thread*: one; `stop` from any.
+    *Failure*: a signal handler of the user's may raise anywhere, also when `start` returns; so `run` has to be entered as
+    a context before.
     """
 
     def __init__(self, shell: "InteractiveShell", options: Options, job: tuple[bytes, list[Any]],
@@ -52,36 +45,40 @@ class Supervision:
         self._make_mapping = make_mapping
         self._view = View(shell, options.show, patient=options.background)
         self._lines = output.Labeller()
+        self._output = output.CellOutput()
         self._stopping: str | None = None
         self._stop_lock = threading.Lock()
-        self._run: Any = None
+        self.run = _engine.Run()
         self._mapping: Mapping | None = None
 
     def start(self) -> None:
         """*Failure*: a usage error."""
         options = self.options
         self._mapping = self._make_mapping and self._make_mapping()
+        if options.kind == "threads":
+            self._output = output.CellOutput()
+            _worker.plans[self._job[0]]["output"] = self._output
         try:
-            self._run = _engine.start(
+            self.run.start(
                 options.kind, [self._job] * options.workers, timeout=options.timeout,
                 sample_hz=options.sample_hz, keep=options.keep,
                 grace=_BACKGROUND_GRACE_SECONDS if options.background else _GRACE_SECONDS,
                 fresh=options.fresh and self.report is None, items=self._mapping and self._mapping.queue,
                 pin=options.pin, gil=options.gil, start_method=options.start_method)
         except (RuntimeError, ValueError) as error:
+            if self.run.started:
+                raise  # by a signal handler
             raise usage_error(f"%%{options.kind} could not start {options.workers} workers: {error}") from None
-        self._view.watch(self._run)
+        self._view.watch(self.run)
 
     def stop(self, reason: str) -> None:
         """Have the workers stop."""
         with self._stop_lock:
             self._stopping = self._stopping or reason
-            run = self._run
-        run.stop(reason)
+            self.run.stop(reason)
 
     def to_the_end(self) -> BaseException | None:
         """The exception that the cell ends in, if any. The run has been started."""
-        global _last_report
         reports = []
         while True:
             failure = self._one_run()
@@ -95,36 +92,61 @@ class Supervision:
             break
         if self.options.repeat > 1:
             self.report = _engine.median_of(reports)
-        _last_report = self.report
-        self._view.finish(self.report)
+        remember(self.report)
+        ran = any(row["run_s"] is not None for row in self.report.figures)
+        if isinstance(failure, WorkersFailed) and not ran:
+            self._view.clear()  # the error says it once
+            failure.advice = _advice(self.options, failure)
+        else:
+            self._view.finish(self.report, below=self._lines.has_written, picture=ran)
+        if failure is None and self.options.show is not Show.NOTHING:
+            output.note(changes.note(self._changed_names(), self.options))
         return failure
+
+    def _changed_names(self) -> set[str]:
+        """The notebook's names of which the workers have changed their copies."""
+        if self.options.kind == "threads":
+            return set(_worker.plans.get(bytes(self._job[0]), {}).get("changed", ()))
+        replies = filter(None, map(self.run.reply, range(self.options.workers)))
+        return {name for data, _ in replies for name in changes_in(data)}
 
     def _one_run(self) -> BaseException | None:
         timer = self._timer()
-        while not self._step():
-            if self.interrupts.requested and self._stopping is None:
-                self.stop("interrupt")
+        raised = self._wait_for_end()
         if timer is not None:
             timer.cancel()
-        self.report = self._run.report()
+            timer.join()  # the next run must not be stopped by it
+        self.report = self.run.report()
         outcomes = self.report.outcomes
         if self._mapping is not None:
             self._mapping.gather(self._rebuilt)
             self.answers = self._mapping.answers()
         else:
-            self.answers = [self._rebuilt(worker, outcome, self._run.reply(worker))
+            self.answers = [self._rebuilt(worker, outcome, self.run.reply(worker))
                             for worker, outcome in enumerate(outcomes)]
+        self._output.over = True
+        self._lines.feed(self.run.read_output())
         self._lines.finish(range(self.options.workers))
-        return self._failure(outcomes)
+        return raised or self._failure(outcomes)
+
+    def _wait_for_end(self) -> BaseException | None:
+        """What a signal handler of the user's raised, if one did: it stops the workers as an interrupt does."""
+        try:
+            while not self._step():
+                if self.interrupts.requested and self._stopping is None:
+                    self.stop("interrupt")
+        except BaseException as error:
+            self.run.end()
+            return error
+        return None
 
     def _timer(self) -> threading.Timer | None:
-        """The engine sees to time limits while it is waited for, which is not so while a generator makes an item."""
+        """The engine enforces time limits while it is waited for, which is not so while a generator makes an item."""
         if self._mapping is None or self.options.timeout is None:
             return None
-        run = self._run
 
         def expire() -> None:
-            run.stop("timeout")
+            self.run.stop("timeout")
             self.interrupts.expire()
 
         timer = threading.Timer(self.options.timeout, expire)
@@ -136,12 +158,12 @@ class Supervision:
         """Wait for a while, then show what is new. True at the end of the run."""
         if self._mapping is not None:
             self._mapping.feed(self.interrupts)
-        ended = self._run.wait(min(_WAIT_SECONDS, self._view.seconds_to_next()))
-        self._lines.feed(self._run.read_output())
+        ended = self.run.wait(min(_WAIT_SECONDS, self._view.seconds_to_next()))
+        self._lines.feed(self.run.read_output())
         if self._mapping is not None:
             self._mapping.gather(self._rebuilt)
         if not ended:
-            self._view.refresh(self._run)
+            self._view.refresh(self.run)
         return ended
 
     def _rebuilt(self, worker: int, outcome: dict[str, Any], reply: tuple[bytes, list[memoryview]] | None) -> Any:
@@ -161,6 +183,14 @@ class Supervision:
                   for worker in failed}
         traces = {worker: shown_traceback(outcomes[worker], errors[worker]) for worker in failed}
         return WorkersFailed.of(errors, traces, len(outcomes))
+
+
+def _advice(options: Options, failure: WorkersFailed) -> str:
+    """The first line of the cell rewritten, where a module does not load in interpreters."""
+    if options.kind != "subinterp" or not any("ImportError" in str(error) for error in failure.exceptions):
+        return ""
+    line = re.sub(r"\s*--gil(=|\s+)\w+", "", f" {options.line}").rstrip()
+    return f"Write this as the first line of the cell: %%procs{line}"
 
 
 def never_began(outcomes: list[dict[str, Any]]) -> bool:

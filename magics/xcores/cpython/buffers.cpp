@@ -17,8 +17,8 @@ struct exporter_object {
 
 int export_bytes(PyObject* self, Py_buffer* view, int flags) {
     const auto& bytes = reinterpret_cast<exporter_object*>(self)->bytes;
-    return PyBuffer_FillInfo(view, self, const_cast<std::byte*>(bytes.data), static_cast<Py_ssize_t>(bytes.size), 1,
-                             flags);
+    return PyBuffer_FillInfo(view, self, const_cast<std::byte*>(bytes.data), static_cast<Py_ssize_t>(bytes.size),
+                             bytes.writable ? 0 : 1, flags);
 }
 
 void free_exporter(PyObject* self) {
@@ -28,7 +28,14 @@ void free_exporter(PyObject* self) {
     Py_DECREF(type);
 }
 
-PyType_Slot exporter_slots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(export_bytes)},
+PyObject* is_constant(PyObject* self, void*) {
+    return PyBool_FromLong(reinterpret_cast<exporter_object*>(self)->bytes.constant ? 1 : 0);
+}
+
+PyGetSetDef exporter_attributes[] = {{"constant", is_constant, nullptr, nullptr, nullptr},
+                                     {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyType_Slot exporter_slots[] = {{Py_tp_getset, exporter_attributes},
+                                {Py_bf_getbuffer, reinterpret_cast<void*>(export_bytes)},
                                 {Py_tp_dealloc, reinterpret_cast<void*>(free_exporter)},
                                 {0, nullptr}};
 PyType_Spec exporter_spec = {"_xcores.buffer", sizeof(exporter_object), 0,
@@ -46,11 +53,19 @@ PyTypeObject* exporter_type() {
     return reinterpret_cast<PyTypeObject*>(made.get());
 }
 
+/// Nothing can change them.
+bool is_bytes(PyObject* exporter) {
+    if (PyMemoryView_Check(exporter))
+        exporter = PyMemoryView_GET_BASE(exporter);
+    return exporter && PyBytes_CheckExact(exporter);
+}
+
 constexpr std::int64_t main_interpreter = 0;
 
 /// What one interpreter has lent.
 struct account {
     int lent = 0;
+    std::int64_t bytes = 0;           ///< of what is lent and of what has returned
     std::vector<Py_buffer*> returned; ///< nobody looks any more: for the interpreter to let go
 };
 struct ledger {
@@ -98,23 +113,26 @@ object view_of(const run::buffer& bytes) {
     return checked(PyMemoryView_FromObject(self.get()));
 }
 
-run::buffer buffer_of(PyObject* exporter) {
+run::buffer buffer_of(PyObject* exporter, loan how) {
     auto view = std::make_unique<Py_buffer>();
     if (PyObject_GetBuffer(exporter, view.get(), PyBUF_SIMPLE) != 0)
         throw_current();
     const auto interpreter = this_interpreter();
     const auto* data = static_cast<const std::byte*>(view->buf);
     const auto size = static_cast<std::size_t>(view->len);
+    const bool writable = how == loan::given && view->readonly == 0;
     {
         const std::lock_guard lock(loans().mutex);
-        ++loans().accounts[interpreter].lent;
+        auto& of = loans().accounts[interpreter];
+        ++of.lent;
+        of.bytes += view->len;
     }
     return {data, size,
             std::shared_ptr<const void>(view.release(),
                                         [interpreter](const void* one) {
                                             give_back(interpreter, static_cast<Py_buffer*>(const_cast<void*>(one)));
                                         }),
-            PyBytes_CheckExact(exporter) != 0};
+            is_bytes(exporter), writable};
 }
 
 void release_buffers() noexcept {
@@ -125,6 +143,8 @@ void release_buffers() noexcept {
         if (found == loans().accounts.end())
             return;
         mine = std::exchange(found->second.returned, {});
+        for (const auto* view : mine)
+            found->second.bytes -= view->len;
         if (found->second.lent == 0)
             loans().accounts.erase(found);
     }
@@ -138,6 +158,12 @@ bool lends(std::int64_t interpreter) noexcept {
     const std::lock_guard lock(loans().mutex);
     const auto found = loans().accounts.find(interpreter);
     return found != loans().accounts.end() && found->second.lent > 0;
+}
+
+std::int64_t lent_bytes(std::int64_t interpreter) noexcept {
+    const std::lock_guard lock(loans().mutex);
+    const auto found = loans().accounts.find(interpreter);
+    return found == loans().accounts.end() ? 0 : found->second.bytes;
 }
 
 bool workers_lend() noexcept {

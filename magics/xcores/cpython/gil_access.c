@@ -12,6 +12,12 @@ size_t xcores_gil_size(void) {
     return sizeof(struct _gil_runtime_state);
 }
 
+struct xcores_gil_parts xcores_gil_parts_of(const void* gil) {
+    const struct _gil_runtime_state* const state = gil;
+    const struct xcores_gil_parts parts = {&state->mutex, &state->switch_mutex, &state->cond, &state->locked};
+    return parts;
+}
+
 unsigned long xcores_gil_handovers(const void* gil) {
     return __atomic_load_n(&((const struct _gil_runtime_state*)gil)->switch_number, __ATOMIC_RELAXED);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
+#include <pthread.h>
 #include <stddef.h>
 
 #include <Python.h>
@@ -17,6 +18,17 @@ const void* xcores_gil_of(PyInterpreterState* interpreter);
 
 /* Size of the structure behind the pointer above. */
 size_t xcores_gil_size(void);
+
+/* What it is made of (Python/ceval_gil.c). `locked` is 1 while a thread has it, guarded by `mutex`; `condition` is
+ * signalled when it is given back; a thread that was asked to give it back waits under `switch_mutex` until another has
+ * taken it. Reads nothing: only addresses. */
+struct xcores_gil_parts {
+    const pthread_mutex_t* mutex;
+    const pthread_mutex_t* switch_mutex;
+    const pthread_cond_t* condition;
+    const int* locked;
+};
+struct xcores_gil_parts xcores_gil_parts_of(const void* gil);
 
 /* How often the GIL went from one thread to another so far. Needs no GIL; the interpreter must be alive. */
 unsigned long xcores_gil_handovers(const void* gil);

@@ -2,6 +2,7 @@
 #include <xcores/cpython/gil_probe.hpp>
 
 #include <xcores/cpython/gil_access.h>
+#include <xcores/cpython/gil_lock.hpp>
 
 namespace xcores::cpython {
 
@@ -14,6 +15,10 @@ gil_probe::gil_probe(PyThreadState* state) noexcept
 run::probe::reading gil_probe::read() noexcept {
     return {thread_.cpu_time(), thread_.core(), xcores_holds_gil(state_) ? gil_state::held : gil_state::not_held,
             handovers()};
+}
+
+std::optional<run::probe::recordable> gil_probe::what_to_record() const noexcept {
+    return recordable{thread_.native_id(), gil_lock(reinterpret_cast<const void*>(gil_)), cpython_code()};
 }
 
 std::uint64_t gil_probe::handovers() const noexcept {

@@ -21,9 +21,11 @@ public:
     explicit gil_probe(PyThreadState* state) noexcept;
 
     reading read() noexcept override;
+    run::nanoseconds cpu() noexcept override { return cpu_time(); }
     model::thread_state situation() noexcept override;
 
     std::uintptr_t gil() const noexcept override { return gil_; } ///< its address
+    std::optional<recordable> what_to_record() const noexcept override;
     std::uint64_t handovers() const noexcept;
     bool gil_is_held() const noexcept; ///< by anybody, at this moment
     run::nanoseconds cpu_time() const noexcept { return thread_.cpu_time(); }

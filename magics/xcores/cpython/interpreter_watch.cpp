@@ -155,6 +155,19 @@ std::uint64_t interpreter_watch::handovers_of(int position) const noexcept {
     return position < 0 || index >= gils_.size() ? 0 : gils_[index].switches;
 }
 
+std::uintptr_t interpreter_watch::address_of(int position) const noexcept {
+    const std::lock_guard lock(mutex_);
+    const auto index = static_cast<std::size_t>(position);
+    const bool known = position >= 0 && index < gils_.size() && gils_[index].alive;
+    return known ? gils_[index].address : 0;
+}
+
+int interpreter_watch::main_gil() const noexcept {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::ranges::find(gils_, main_interpreter, &entry::interpreter);
+    return found == gils_.end() ? -1 : static_cast<int>(found - gils_.begin());
+}
+
 bool interpreter_watch::holds_any(std::int64_t native_id) const noexcept {
     const std::lock_guard lock(mutex_);
     return std::ranges::any_of(gils_, [&](const entry& one) { return one.holder == native_id; });
@@ -173,7 +186,7 @@ std::vector<interpreter_watch::gil_facts> interpreter_watch::gils() const {
     for (const entry& one : gils_)
         facts.push_back({one.interpreter == main_interpreter ? "main interpreter"
                                                              : "interpreter " + std::to_string(one.interpreter),
-                         one.switches - one.switches_before});
+                         one.interpreter == main_interpreter, one.switches - one.switches_before});
     return facts;
 }
 

@@ -38,11 +38,14 @@ public:
     /// As of the last look.
     model::gil_state state_of(std::int64_t native_id, int gil) const noexcept;
     std::uint64_t handovers_of(int gil) const noexcept; ///< since some fixed moment
+    std::uintptr_t address_of(int gil) const noexcept;  ///< 0: unknown
+    int main_gil() const noexcept;                      ///< of the main interpreter; -1: not found yet
     bool holds_any(std::int64_t native_id) const noexcept;
     bool is_in_a_gil(std::uintptr_t address) const noexcept; ///< a thread that sleeps there waits for a GIL
 
     struct gil_facts {
         std::string name;
+        bool is_main = false;        ///< of the main interpreter
         std::uint64_t handovers = 0; ///< since it was found
     };
     std::vector<gil_facts> gils() const;

@@ -65,14 +65,14 @@ PyObject* done(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
         const auto index = PyLong_AsLongLong(arguments[0]);
         if (index == -1 && PyErr_Occurred())
             throw_current();
-        feed_of(self).done(index, worker_code::reply_from(arguments[1]));
-        return object(Py_NewRef(Py_None));
+        const bool goes_on = feed_of(self).done(index, worker_code::reply_from(arguments[1]));
+        return object(Py_NewRef(goes_on ? Py_True : Py_False));
     });
 }
 
 PyMethodDef take_method = {"take", take, METH_NOARGS, "take() -> (first, [(data, buffers), …]) or None"};
 PyMethodDef done_method = {"done", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(done)), METH_FASTCALL,
-                           "done(index, answer)"};
+                           "done(index, answer) -> whether to go on"};
 
 } // namespace
 

@@ -29,6 +29,8 @@ public:
 
 private:
     PyObject* known(const run::function&);
+    object loaded_otherwise(const run::function&) const;
+    std::string module_refused(PyObject* problem) const;
     void describe_failure(run::answer&) noexcept;
 
     object enter_;
@@ -36,6 +38,7 @@ private:
     object dumped_;      ///< for results that others follow
     object dumped_last_; ///< for the last one of an answer
     object failure_;
+    object refused_module_; ///< null: functions come in one form only
     std::map<std::uint64_t, object> functions_;
 };
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/cpython/job_values.hpp>
 
-#include <xcores/cpython/buffers.hpp>
 #include <xcores/cpython/plain_value.hpp>
 
 namespace xcores::cpython {
@@ -17,7 +16,9 @@ object failed(const std::exception& problem) {
     return {};
 }
 
-bool append_pickle(run::payload& to, PyObject* dump) {
+} // namespace
+
+bool append_pickle(run::payload& to, PyObject* dump, loan how) {
     if (!PyTuple_Check(dump) || PyTuple_GET_SIZE(dump) != 2) {
         PyErr_SetString(PyExc_TypeError, "dumped() must give (bytes, buffers)");
         return false;
@@ -35,13 +36,11 @@ bool append_pickle(run::payload& to, PyObject* dump) {
     append_number(to.data, static_cast<std::uint64_t>(count));
     to.data.append(data, static_cast<std::size_t>(size));
     for (Py_ssize_t i = 0; i < count; ++i)
-        to.buffers.push_back(buffer_of(PySequence_Fast_GET_ITEM(buffers.get(), i)));
+        to.buffers.push_back(buffer_of(PySequence_Fast_GET_ITEM(buffers.get(), i), how));
     return true;
 }
 
-} // namespace
-
-bool append_value(run::payload& to, PyObject* value, PyObject* dumped) {
+bool append_value(run::payload& to, PyObject* value, PyObject* dumped, loan how) {
     to.data.push_back(plain);
     if (append_plain(to.data, value))
         return true;
@@ -50,7 +49,7 @@ bool append_value(run::payload& to, PyObject* value, PyObject* dumped) {
     if (!dump)
         return false;
     try {
-        return append_pickle(to, dump.get());
+        return append_pickle(to, dump.get(), how);
     } catch (const std::exception& problem) {
         failed(problem);
         return false;

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include <xcores/cpython/buffers.hpp>
 #include <xcores/cpython/object.hpp>
 #include <xcores/run/payload.hpp>
 
@@ -14,7 +15,10 @@
 namespace xcores::cpython {
 
 /// Appends one value.
-bool append_value(run::payload& to, PyObject* value, PyObject* dumped);
+bool append_value(run::payload& to, PyObject* value, PyObject* dumped, loan = loan::lent);
+
+/// Appends what `dumped` gave: a tuple of bytes and a sequence of buffers.
+bool append_pickle(run::payload& to, PyObject* dump, loan = loan::lent);
 
 /// Takes the values out of a payload, one after the other.
 class value_reader {

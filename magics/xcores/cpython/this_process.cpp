@@ -6,8 +6,10 @@
 #include <map>
 #include <set>
 
+#include <xcores/cpython/gil_lock.hpp>
 #include <xcores/cpython/interpreter_watch.hpp>
 #include <xcores/os/clock.hpp>
+#include <xcores/os/named_thread.hpp>
 #include <xcores/os/task_probe.hpp>
 
 namespace xcores::cpython {
@@ -45,7 +47,7 @@ private:
 
 class thread final : public task {
 public:
-    thread(std::int64_t id, int gil, const interpreter_watch& watch)
+    thread(std::int64_t id, int gil, interpreter_watch& watch)
         : task(os::task_probe::of_thread(id)), id_(id), gil_(gil), watch_(watch) {}
 
     reading read() noexcept override {
@@ -58,6 +60,15 @@ public:
             known_ = false;
         }
         return {now, standing_.core, state_of_gil(), watch_.handovers_of(gil_)};
+    }
+
+    void look_anew() noexcept override { watch_.look(); }
+
+    /// A native thread may turn out to run Python, most likely in the main interpreter.
+    std::optional<recordable> what_to_record() const noexcept override {
+        const auto address = watch_.address_of(gil_ < 0 ? watch_.main_gil() : gil_);
+        const auto lock = address == 0 ? os::lock_parts{} : gil_lock(reinterpret_cast<const void*>(address));
+        return recordable{id_, lock, cpython_code()};
     }
 
     std::uintptr_t gil() const noexcept override { return static_cast<std::uintptr_t>(gil_ + 1); }
@@ -92,7 +103,7 @@ private:
 
     const std::int64_t id_;
     const int gil_;
-    const interpreter_watch& watch_;
+    interpreter_watch& watch_;
     static constexpr unsigned reads_to_a_core = 4; ///< threads seldom move while they run, and asking is dear
     unsigned runs_ = reads_to_a_core - 1;
     bool known_ = false;
@@ -103,6 +114,8 @@ private:
 class process final : public task {
 public:
     explicit process(std::int64_t id) : task(os::task_probe::of_process(id)) {}
+
+    std::optional<nanoseconds> began() override { return probe_.began(); }
 
     reading read() noexcept override {
         const auto now = probe_.cpu_time();
@@ -159,7 +172,7 @@ public:
     std::vector<gil> gils() const override {
         std::vector<gil> result;
         for (auto& one : watch_.gils())
-            result.push_back({std::move(one.name), static_cast<std::int64_t>(one.handovers)});
+            result.push_back({std::move(one.name), one.is_main, static_cast<std::int64_t>(one.handovers)});
         return result;
     }
 
@@ -193,6 +206,8 @@ private:
 
     /// Threads that serve the notebook or do the watching, known by their names.
     bool is_ours(std::int64_t id) {
+        if (id == ::getpid()) // which has another name while it starts a thread of ours
+            return false;
         const auto known = ours_.find(id);
         if (known != ours_.end())
             return known->second;

@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include <marshal.h>
+
 #include <xcores/cpython/buffers.hpp>
 #include <xcores/cpython/item_functions.hpp>
 
@@ -11,6 +13,13 @@ namespace {
 
 object attribute(PyObject* owner, const char* name) {
     return checked(PyObject_GetAttrString(owner, name));
+}
+
+run::nanoseconds time_of(PyObject* owner, const char* name) {
+    const auto number = PyLong_AsLongLong(attribute(owner, name).get());
+    if (PyErr_Occurred())
+        throw_current();
+    return run::nanoseconds{number};
 }
 
 std::string text_at(PyObject* tuple, Py_ssize_t at) {
@@ -40,11 +49,17 @@ worker_code worker_code::imported() {
     return worker_code(checked(PyImport_ImportModule("xcores._worker")));
 }
 
-worker_code worker_code::from_source(const std::string& source, const char* kind, const writer* write) {
-    constexpr const char* name = "xcores_worker";
-    add_output_module(write);
-    const auto code = checked(Py_CompileString(source.c_str(), "<xcores worker>", Py_file_input));
-    auto module = checked(PyImport_ExecCodeModule(name, code.get()));
+worker_code worker_code::unmarshalled(const std::string& codes, const char* kind, writer write) {
+    add_output_module(std::move(write));
+    auto module = checked(PyImport_AddModuleRef("xcores_worker"));
+    PyObject* names = PyModule_GetDict(module.get());
+    if (PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()) != 0)
+        throw_current();
+    const auto all = checked(PyMarshal_ReadObjectFromString(codes.data(), static_cast<Py_ssize_t>(codes.size())));
+    if (!PyTuple_Check(all.get()))
+        throw error("the code of a worker must be a tuple");
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(all.get()); ++i)
+        checked(PyEval_EvalCode(PyTuple_GET_ITEM(all.get(), i), names, names));
     checked(PyObject_CallMethod(module.get(), "setup", "s", kind));
     return worker_code(std::move(module));
 }
@@ -53,6 +68,7 @@ void worker_code::prepare(const run::task& what) {
     forget();
     failure_.clear();
     interrupted_ = false;
+    import_time_ = {};
     const auto& input = *what.input;
     const auto data = checked(PyBytes_FromStringAndSize(input.data.data(), static_cast<Py_ssize_t>(input.data.size())));
     const auto buffers = checked(PyTuple_New(static_cast<Py_ssize_t>(input.buffers.size())));
@@ -61,11 +77,31 @@ void worker_code::prepare(const run::task& what) {
     const auto feed = what.items ? item_functions(what.items) : object(Py_NewRef(Py_None));
     job_ = checked(PyObject_CallFunction(prepare_.get(), "OOiiO", data.get(), buffers.get(), what.index, what.workers,
                                          feed.get()));
+    import_time_ = time_of(job_.get(), "import_ns");
 }
 
 void worker_code::adopt(const run::task& what) {
+    import_time_ = {};
     const auto feed = what.items ? item_functions(what.items) : object(Py_NewRef(Py_None));
     checked(PyObject_CallFunction(adopt_.get(), "OiiO", job_.get(), what.index, what.workers, feed.get()));
+}
+
+bool worker_code::may_be_copied() {
+    const auto told = checked(PyObject_CallMethod(module_.get(), "may_be_copied", nullptr));
+    return told.get() == Py_True;
+}
+
+void worker_code::after_fork() noexcept {
+    call("reseed_after_fork");
+}
+
+void worker_code::before_end() noexcept {
+    call("let_go_of_filters");
+}
+
+void worker_code::call(const char* function) noexcept {
+    if (const object done(PyObject_CallMethod(module_.get(), function, nullptr)); !done)
+        PyErr_WriteUnraisable(module_.get());
 }
 
 void worker_code::forget() noexcept {
@@ -125,7 +161,7 @@ run::reply worker_code::reply_from(PyObject* collected) {
     answer.output.data.assign(bytes, static_cast<std::size_t>(size));
     const auto buffers = checked(PySequence_Fast(PyTuple_GET_ITEM(collected, 7), "buffers must be a sequence"));
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(buffers.get()); ++i)
-        answer.output.buffers.push_back(buffer_of(PySequence_Fast_GET_ITEM(buffers.get(), i)));
+        answer.output.buffers.push_back(buffer_of(PySequence_Fast_GET_ITEM(buffers.get(), i), loan::given));
     if (PyErr_Occurred())
         throw_current();
     return answer;

@@ -19,13 +19,23 @@ public:
     /// From the importable module `xcores._worker` (workers that are threads of the main interpreter).
     static worker_code imported();
 
-    /// From source, in a module of its own, with the builtin module `_xcores` beside it. Calls setup(kind).
-    static worker_code from_source(const std::string& source, const char* kind, const writer* write);
+    /// In a module of its own, with the builtin module `_xcores` beside it. `codes` is a marshalled tuple of the code
+    /// objects that make the module, in order: compiling their text would take an interpreter 0.8 MB more. Calls
+    /// setup(kind).
+    static worker_code unmarshalled(const std::string& codes, const char* kind, writer write);
 
     void prepare(const run::task&);
+    /// How much of the latest prepare() or adopt() was spent on importing modules.
+    run::nanoseconds import_time() const noexcept { return import_time_; }
     /// The task for which prepare() was called before, maybe for another worker, in a process that this one is a copy
     /// of.
     void adopt(const run::task&);
+    /// Whether what has been imported here may go on in copies of this process.
+    bool may_be_copied();
+    /// This process is a copy of another one, in which this was made.
+    void after_fork() noexcept;
+    /// The interpreter, which is not the main one, is about to end.
+    void before_end() noexcept;
     void forget() noexcept;  ///< the task that was prepared
     void execute() noexcept; ///< a pending KeyboardInterrupt is raised in it, and none is left behind; what the cell
                              ///< raised is kept for collect()
@@ -39,6 +49,7 @@ public:
 
 private:
     explicit worker_code(object module);
+    void call(const char* function) noexcept;
     object module_;
     object prepare_;
     object adopt_;
@@ -46,6 +57,7 @@ private:
     object execute_;
     object collect_;
     object job_;
+    run::nanoseconds import_time_{};
     std::string failure_; ///< an exception that left `execute` itself
     bool interrupted_ = false;
 };

@@ -3,6 +3,9 @@
 
 #include <Python.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include <xcores/executors/forkserver.hpp>
 #include <xcores/executors/in_process.hpp>
 #include <xcores/os/clock.hpp>
@@ -21,11 +24,11 @@ model::environment_record environment_here() {
 
 engine::engine(python_description python) : environment_(environment_here()) {
     const auto description = std::make_shared<const python_description>(std::move(python));
-    const std::shared_ptr<const std::string> worker_source(description, &description->worker_source);
+    const std::shared_ptr<const std::string> worker_codes(description, &description->worker_codes);
     threads_ = std::make_shared<run::pool>([] { return make_thread_body(); });
     for (const auto gil : {model::gil_choice::own, model::gil_choice::shared})
         interpreters_.at(static_cast<std::size_t>(gil)) =
-            std::make_shared<run::pool>([worker_source, gil] { return make_subinterpreter_body(worker_source, gil); });
+            std::make_shared<run::pool>([worker_codes, gil] { return make_subinterpreter_body(worker_codes, gil); });
     forkserver_ = make_forkserver(description);
     const std::array sources{make_spawner(description), forkserver_}; // by start_method
     for (std::size_t method = 0; method < sources.size(); ++method)
@@ -61,14 +64,19 @@ std::shared_ptr<run::job_queue> engine::open_queue(run::queue_plan what) {
 
 run::pool_state engine::state(model::worker_kind kind) const {
     run::pool_state all;
+    bool known = true;
     for (const auto& pool : pools_of(kind)) {
         const auto one = pool->state();
         all.idle += one.idle;
         all.busy += one.busy;
+        all.serving += one.serving;
         all.left_behind += one.left_behind;
+        known = known && (one.idle == 0 || one.memory_bytes);
         if (one.memory_bytes)
             all.memory_bytes = all.memory_bytes.value_or(0) + *one.memory_bytes;
     }
+    if (!known)
+        all.memory_bytes.reset();
     return all;
 }
 
@@ -89,9 +97,11 @@ bool engine::shutdown(run::nanoseconds patience) {
     std::vector<std::shared_ptr<run::worker>> leaving;
     using enum model::worker_kind;
     for (const auto kind : {threads, subinterp, procs})
-        for (const auto& pool : pools_of(kind))
-            for (auto& one : pool->take_all())
-                leaving.push_back(std::move(one));
+        for (const auto& pool : pools_of(kind)) {
+            std::ranges::move(pool->take_all(), std::back_inserter(leaving));
+            // Python must not end under an interpreter that is just being ended.
+            std::ranges::move(pool->ending(), std::back_inserter(leaving));
+        }
     for (const auto& one : leaving)
         one->retire();
     const auto until = os::now() + patience;

@@ -1,242 +1,233 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/executors/forkserver.hpp>
 
-#include <array>
-#include <atomic>
+#include <algorithm>
 #include <cerrno>
-#include <csignal>
-#include <map>
-#include <optional>
-#include <system_error>
+#include <condition_variable>
 
 #include <poll.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include <xcores/executors/wire.hpp>
+#include <csignal>
+
+#include <xcores/executors/zygote_link.hpp>
+#include <xcores/os/clock.hpp>
 
 namespace xcores::executors {
 namespace {
 
 using os::unique_fd;
-
-class zygote_link;
+using std::chrono::seconds;
 
 /// A child of the zygote: reached by a descriptor, because its number may be somebody else's as soon as the zygote has
 /// reaped it.
 class forked_process final : public worker_process {
 public:
-    forked_process(std::shared_ptr<zygote_link> zygote, pid_t id, unique_fd handle)
-        : zygote_(std::move(zygote)), id_(id), handle_(std::move(handle)) {}
+    forked_process(std::shared_ptr<zygote_link> zygote, zygote_link::child made)
+        : zygote_(std::move(zygote)), id_(made.id), handle_(std::move(made.handle)) {}
     ~forked_process() override {
         if (!ended_) {
-            signal(SIGKILL);
-            wait();
+            signal_group(SIGKILL);
+            has_ended(-1);
+            zygote_->forget(id_);
         }
     }
     pid_t id() const noexcept override { return id_; }
-    void signal(int number) noexcept override { ::syscall(SYS_pidfd_send_signal, handle_.get(), number, nullptr, 0); }
-    os::exit_status wait() noexcept override;
+    int handle() const noexcept override { return handle_.get(); }
+    void signal_group(int number) noexcept override {
+        if (!has_ended(0))
+            ::kill(-id_, number);
+    }
+    os::exit_status wait() noexcept override {
+        has_ended(-1);
+        ended_ = true;
+        return zygote_->status_of(id_);
+    }
 
 private:
+    bool has_ended(int patience_ms) const noexcept {
+        pollfd entry{handle_.get(), POLLIN, 0};
+        int ready = -1;
+        while ((ready = ::poll(&entry, 1, patience_ms)) < 0 && errno == EINTR) {
+        }
+        return ready > 0;
+    }
+
     const std::shared_ptr<zygote_link> zygote_;
     const pid_t id_;
     const unique_fd handle_;
     bool ended_ = false;
 };
 
-/// One zygote, from its start to its end.
-class zygote_link : public std::enable_shared_from_this<zygote_link> {
-public:
-    explicit zygote_link(const python_description& python) {
-        int ends[2];
-        if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-            throw std::system_error(errno, std::generic_category(), "socketpair");
-        socket_ = unique_fd(ends[0]);
-        inbox_.emplace(socket_.get());
-        const unique_fd theirs(ends[1]);
-        process_.emplace(command_of(python, "zygote"),
-                         std::vector<std::pair<int, int>>{{theirs.get(), worker_socket_fd}});
-        send(wire::kind::hello, {}, hello_of(python));
-        answer_of(wire::kind::ready);
-    }
-
-    /// It may be asked to load and fork: it lives, and has no threads.
-    bool fit() const noexcept { return alive_ && fit_; }
-    bool alive() const noexcept { return alive_; }
-
-    /// False: it could not, and is perhaps not fit any more.
-    bool load(const run::payload& input, const wire::shared_buffers& shared) {
-        send(wire::kind::load, {&input, &shared, {}});
-        try {
-            fit_ = answer_of(wire::kind::loaded).fields.at("may_be_forked").get<bool>();
-        } catch (const std::runtime_error&) { // a worker will find out why, and say so
-            return false;
-        }
-        return fit_;
-    }
-    void unload() { send(wire::kind::unload); }
-
-    std::unique_ptr<worker_process> fork(const process_source::descriptors& at) {
-        const std::array<int, 4> passed{at.output, at.errors, at.socket, at.log};
-        send(wire::kind::fork, {nullptr, nullptr, passed});
-        auto answer = answer_of(wire::kind::forked);
-        if (answer.descriptors.empty())
-            throw std::runtime_error("the zygote forked a process and gave no handle to it");
-        return std::make_unique<forked_process>(shared_from_this(), answer.fields.at("id").get<pid_t>(),
-                                                std::move(answer.descriptors.front()));
-    }
-
-    /// How a process that has ended did end.
-    os::exit_status status_of(pid_t id) noexcept {
-        const std::lock_guard lock(mutex_);
-        try {
-            while (!ended_.contains(id))
-                if (!next())
-                    return {};
-        } catch (const std::exception&) {
-            return {};
-        }
-        return ended_.extract(id).mapped();
-    }
-
-    std::mutex& mutex() noexcept { return mutex_; } ///< to be held for all calls that speak to it, but status_of()
-
-private:
-    void send(wire::kind what, const wire::extras& with = {}, const nlohmann::json& fields = {}) {
-        try {
-            wire::send(socket_.get(), what, fields, with);
-        } catch (const std::system_error&) {
-            alive_ = false;
-            throw;
-        }
-    }
-
-    /// The next message that is not about the end of a process. Nothing: there was one of these, or, when the zygote
-    /// has ended, none at all.
-    std::optional<wire::message> take() {
-        auto message = inbox_->receive();
-        if (!message)
-            alive_ = false;
-        else if (message->what == wire::kind::ended)
-            note(std::exchange(message, std::nullopt)->fields);
-        return message;
-    }
-    bool next() {
-        take();
-        return alive_;
-    }
-    void note(const nlohmann::json& fields) {
-        const int value = fields.at("value");
-        const bool by_signal = fields.at("by_signal");
-        ended_[fields.at("id").get<pid_t>()] =
-            by_signal ? os::exit_status{std::nullopt, value} : os::exit_status{value, std::nullopt};
-    }
-    wire::message answer_of(wire::kind wanted) {
-        while (alive_)
-            if (auto message = take()) {
-                if (message->what == wanted)
-                    return std::move(*message);
-                throw std::runtime_error(message->fields.at("message").get<std::string>());
-            }
-        throw std::runtime_error("the process that forks workers has ended");
-    }
-
-    std::mutex mutex_;
-    std::optional<os::child_process> process_;
-    unique_fd socket_; // closed first: that ends it
-    std::optional<wire::inbox> inbox_;
-    std::map<pid_t, os::exit_status> ended_;
-    std::atomic<bool> alive_ = true;
-    std::atomic<bool> fit_ = true;
-};
-
-os::exit_status forked_process::wait() noexcept {
-    pollfd entry{handle_.get(), POLLIN, 0};
-    while (::poll(&entry, 1, -1) < 0 && errno == EINTR) {
-    }
-    ended_ = true;
-    return zygote_->status_of(id_);
-}
+/// How long a start waits while the zygote loads the input of another run; then the worker is started anew.
+constexpr auto patience_for_others = seconds{5};
 
 class forkserver final : public process_source {
 public:
-    explicit forkserver(std::shared_ptr<const python_description> python) : python_(std::move(python)) {}
+    explicit forkserver(std::shared_ptr<const python_description> python)
+        : python_(std::move(python)), spawner_(make_spawner(python_)) {}
 
-    started start(const descriptors& at, const std::shared_ptr<const run::payload>& input) override {
-        const std::lock_guard lock(mutex_);
-        if (zygote_ && zygote_->fit()) {
+    started start(const descriptors& at, const std::shared_ptr<const run::payload>& input,
+                  const std::stop_token& token) override {
+        const auto begin = os::now();
+        const std::stop_callback on_stop(token, [this, &token] { stop(token); });
+        const turn mine(*this, input, token);
+        if (!mine)
+            return spawner_->start(at, input, token);
+        for (bool again = false;; again = true) {
+            const auto zygote = fit_zygote();
             try {
-                return start_from_zygote(at, input);
+                auto made = start_from(*zygote, at, input, token);
+                made.import_time = import_time_since(begin, input);
+                return made;
             } catch (const std::exception&) {
-                if (zygote_->alive())
+                refuse_if_stopped(token);
+                if (again || zygote->alive())
                     throw;
-            } // it has ended by itself, perhaps long ago
+            } // it has ended, perhaps long ago
         }
-        replace_zygote();
-        return start_from_zygote(at, input);
     }
 
     void reset() noexcept override {
+        std::shared_ptr<zygote_link> old; // ended without the lock
         const std::lock_guard lock(mutex_);
-        drop_input();
-        zygote_.reset();
+        old.swap(zygote_);
         loads_ = true;
     }
 
     void forget(const std::shared_ptr<const run::payload>& input) noexcept override {
         const std::lock_guard lock(mutex_);
-        if (!input || loaded_.lock() != input)
+        if (!input || !zygote_ || zygote_->loaded() != input)
             return;
-        drop_input();
-        try {
-            const std::lock_guard one_at_a_time(zygote_->mutex());
+        if (busy_)
+            forget_ = input;
+        else
             zygote_->unload();
-        } catch (const std::exception&) { // it has ended, and the input with it
-        }
     }
 
 private:
-    started start_from_zygote(const descriptors& at, const std::shared_ptr<const run::payload>& input) {
-        const auto zygote = zygote_; // for as long as its mutex is held
-        const std::lock_guard one_at_a_time(zygote->mutex());
-        if (input && loads_ && loaded_.lock() != input) {
-            shared_ = python_->inputs->of(input);
-            loaded_ = input;
-            usable_ = zygote_->load(*input, *shared_);
-            if (!zygote_->fit())
-                return start_without_input(at);
+    /// The only one that speaks to the zygote. Where that takes too long for a start, it gets no turn.
+    class turn {
+    public:
+        turn(forkserver& owner, const std::shared_ptr<const run::payload>& input, const std::stop_token& token)
+            : owner_(owner) {
+            std::unique_lock lock(owner.mutex_);
+            const auto until = std::chrono::steady_clock::now() + patience_for_others;
+            while (owner.busy_ && !token.stop_requested()) {
+                const bool together = input && owner.busy_ == &input->data; // it waits for the same
+                if (together)
+                    owner.changed_.wait(lock);
+                else if (owner.changed_.wait_until(lock, until) == std::cv_status::timeout)
+                    return;
+            }
+            refuse_if_stopped(token);
+            static const std::string no_input;
+            owner.busy_ = input ? &input->data : &no_input;
+            owner.token_ = &token;
+            taken_ = true;
         }
-        return {zygote_->fork(at), true, input && usable_};
+        ~turn() {
+            if (!taken_)
+                return;
+            std::shared_ptr<zygote_link> last; // perhaps ended, without the lock
+            const std::lock_guard lock(owner_.mutex_);
+            last.swap(owner_.speaking_);
+            owner_.busy_ = nullptr;
+            owner_.token_ = nullptr;
+            const auto unwanted = std::exchange(owner_.forget_, {}).lock();
+            if (unwanted && owner_.zygote_ && owner_.zygote_->loaded() == unwanted)
+                owner_.zygote_->unload();
+            owner_.changed_.notify_all();
+        }
+        turn(const turn&) = delete;
+        turn& operator=(const turn&) = delete;
+        explicit operator bool() const noexcept { return taken_; }
+
+    private:
+        forkserver& owner_;
+        bool taken_ = false;
+    };
+
+    static void refuse_if_stopped(const std::stop_token& token) {
+        if (token.stop_requested())
+            throw std::runtime_error("stopped before the worker process had started");
     }
 
-    /// The input has a module that starts threads, or that ends the process: from now on workers load theirs
-    /// themselves.
-    started start_without_input(const descriptors& at) {
-        loads_ = false;
-        replace_zygote();
-        const std::lock_guard one_at_a_time(zygote_->mutex());
-        return {zygote_->fork(at), true, false};
+    /// A start is not wanted any more: whatever the zygote does for it, a hanging import perhaps, ends with the zygote.
+    void stop(const std::stop_token& token) {
+        const std::lock_guard lock(mutex_);
+        if (token_ == &token && speaking_)
+            speaking_->end();
+        changed_.notify_all();
     }
 
-    void replace_zygote() {
-        drop_input();
-        zygote_ = std::make_shared<zygote_link>(*python_);
+    /// Loaded by one that it does not end: from there on workers load their inputs themselves.
+    started start_from(zygote_link& first, const descriptors& at, const std::shared_ptr<const run::payload>& input,
+                       const std::stop_token& token) {
+        first.await_ready();
+        if (input && loads() && first.loaded() != input && !load(first, input) && !first.fit()) {
+            refuse_if_stopped(token);
+            {
+                const std::lock_guard lock(mutex_);
+                loads_ = false;
+            }
+            const auto other = fit_zygote();
+            other->await_ready();
+            return forked(other, at, false);
+        }
+        return forked(first.shared_from_this(), at, input && first.holds(input));
     }
 
-    void drop_input() noexcept {
-        loaded_.reset();
-        shared_.reset();
-        usable_ = false;
+    static started forked(const std::shared_ptr<zygote_link>& from, const descriptors& at, bool has_input) {
+        return {std::make_unique<forked_process>(from, from->fork(at)), true, has_input};
+    }
+
+    bool load(zygote_link& into, const std::shared_ptr<const run::payload>& input) {
+        const bool usable = into.load(input, python_->inputs->of(input));
+        const std::lock_guard lock(mutex_);
+        latest_load_ = {input, os::now(), into.import_time()};
+        return usable;
+    }
+
+    /// Of the start that began then, which may have waited for what another one had loaded.
+    run::nanoseconds import_time_since(run::nanoseconds begin, const std::shared_ptr<const run::payload>& input) {
+        const std::lock_guard lock(mutex_);
+        if (!input || latest_load_.input.lock() != input)
+            return {};
+        return std::min(latest_load_.end - begin, latest_load_.import_time); // negative: it did not wait
+    }
+
+    bool loads() {
+        const std::lock_guard lock(mutex_);
+        return loads_;
+    }
+
+    /// One that may be asked to fork; a new one where there is none.
+    std::shared_ptr<zygote_link> fit_zygote() {
+        std::shared_ptr<zygote_link> old; // ended without the lock
+        const std::lock_guard lock(mutex_);
+        if (!zygote_ || !zygote_->fit()) {
+            old.swap(zygote_);
+            zygote_ = std::make_shared<zygote_link>(*python_);
+        }
+        return speaking_ = zygote_;
     }
 
     const std::shared_ptr<const python_description> python_;
-    std::mutex mutex_;
+    const std::shared_ptr<process_source> spawner_;
+    std::mutex mutex_; ///< guards what follows; never held while somebody waits for the zygote
+    std::condition_variable changed_;
     std::shared_ptr<zygote_link> zygote_;
-    std::weak_ptr<const run::payload> loaded_;
-    std::shared_ptr<const wire::shared_buffers> shared_; ///< the zygote looks at them
-    bool usable_ = false;
-    bool loads_ = true; ///< inputs can be loaded before forking
+    std::shared_ptr<zygote_link> speaking_;    ///< with which the one whose turn it is speaks
+    const std::string* busy_ = nullptr;        ///< whose turn it is: the data of its input
+    const std::stop_token* token_ = nullptr;   ///< and its token
+    std::weak_ptr<const run::payload> forget_; ///< when it is free
+    bool loads_ = true;                        ///< inputs can be loaded before forking
+    struct {
+        std::weak_ptr<const run::payload> input;
+        run::nanoseconds end{};
+        run::nanoseconds import_time{};
+    } latest_load_;
 };
 
 } // namespace

@@ -12,7 +12,9 @@
 #include <xcores/cpython/thread_state.hpp>
 #include <xcores/cpython/worker_code.hpp>
 #include <xcores/executors/interrupter.hpp>
+#include <xcores/executors/latest_origin.hpp>
 #include <xcores/executors/measured.hpp>
+#include <xcores/executors/own_forks.hpp>
 #include <xcores/run/lookout.hpp>
 
 namespace xcores::executors {
@@ -30,13 +32,18 @@ public:
         code_->prepare(what);
     }
 
+    run::nanoseconds import_time() const noexcept final { return code_->import_time(); }
+
     run::usage execute() final {
         return measured(*probe_, [this] {
             const cpython::attached inside(state_);
             code_state_->executing = true;
             if (code_state_->requested.exchange(false))
                 PyThreadState_SetAsyncExc(code_state_->thread_id, PyExc_KeyboardInterrupt);
+            const auto process = ::getpid();
             code_->execute();
+            if (::getpid() != process) // the cell has forked, and this is the child
+                end_copy(code_->collect().how);
             code_state_->executing = false;
             PyThreadState_SetAsyncExc(code_state_->thread_id, nullptr); // one that came too late
         });
@@ -49,7 +56,7 @@ public:
 
     void serve(run::job_source& from, const run::serving& how) final {
         core_.pin(-1);
-        connect(how.output);
+        connect(origin_.sink_to(how.output));
         begin_jobs();
         while (from.wait()) {
             if (!await_gil(from))
@@ -58,12 +65,14 @@ public:
             cpython::release_held();
             cpython::release_buffers(); // results of earlier jobs that the notebook has let go of
             while (auto one = from.next()) {
-                auto given = answer_to(one);
+                origin_.set(one);
+                auto given = interruptible_answer_to(one);
                 from.finish(std::move(one), std::move(given));
             }
         }
         end_jobs();
         connect({});
+        origin_.reset();
     }
 
     void interrupt() noexcept final { interrupter_->request(code_state_); }
@@ -107,6 +116,16 @@ private:
     bool await_gil(const run::job_source& from) {
         return gil_.look_while([&] { return probe_->gil_is_held() && from.has_more(); }) ? from.has_more() : true;
     }
+    run::answer interruptible_answer_to(const run::call& one) {
+        code_state_->requested = false; // that was for the call before
+        code_state_->executing = true;
+        auto given = answer_to(one);
+        code_state_->executing = false;
+        if (code_state_->raised.exchange(false))
+            PyThreadState_SetAsyncExc(code_state_->thread_id, nullptr); // one that came too late
+        return given;
+    }
+    latest_origin origin_; ///< while it serves
     run::lookout gil_;
     std::string gil_name_;
     os::core_choice core_;
@@ -130,18 +149,30 @@ public:
 
 private:
     void connect(const run::output_sink& sink) override { thread_output() = sink; }
-    void begin_jobs() override {}
+    // Jobs begin with empty context variables, as on a thread that was made for their executor.
+    void begin_jobs() override {
+        const cpython::attached inside(state_);
+        context_ = cpython::checked(PyContext_New());
+        if (PyContext_Enter(context_.get()) != 0)
+            cpython::throw_current();
+    }
     run::answer answer_to(const run::call& one) override {
         return cpython::call_by_reference(*one.of->what(), one.inputs);
     }
-    void end_jobs() noexcept override {}
+    void end_jobs() noexcept override {
+        const cpython::attached inside(state_);
+        if (PyContext_Exit(context_.get()) != 0)
+            PyErr_WriteUnraisable(context_.get());
+        context_.reset();
+    }
     std::shared_ptr<interrupter> stopper_;
+    cpython::object context_;
 };
 
 class subinterpreter_body final : public in_process_body {
 public:
-    subinterpreter_body(std::shared_ptr<const std::string> source, model::gil_choice gil)
-        : source_(std::move(source)), gil_choice_(gil) {}
+    subinterpreter_body(std::shared_ptr<const std::string> codes, model::gil_choice gil)
+        : codes_(std::move(codes)), gil_choice_(gil) {}
 
     void open() override {
         auto* creator = PyThreadState_New(PyInterpreterState_Main());
@@ -159,12 +190,14 @@ public:
     void close() noexcept override {
         interrupter_->close();
         PyEval_RestoreThread(state_);
+        code_->before_end();
         code_.reset();
         cpython::release_buffers();
         Py_EndInterpreter(state_);
     }
     std::optional<std::size_t> shares_from() const noexcept override { return 0; }
     bool lends() const noexcept override { return cpython::lends(interpreter_); }
+    std::int64_t lent_bytes() const noexcept override { return cpython::lent_bytes(interpreter_); }
     void await_returns() noexcept override { cpython::await_returns(interpreter_); }
 
 private:
@@ -210,7 +243,7 @@ private:
                                      (status.err_msg ? status.err_msg : "no reason given"));
         auto* interpreter = PyThreadState_GetInterpreter(state);
         try {
-            auto code = cpython::worker_code::from_source(*source_, "subinterp", &write_);
+            auto code = cpython::worker_code::unmarshalled(*codes_, "subinterp", writer());
             interpreter_ = PyInterpreterState_GetID(interpreter);
             begin(state, std::move(code), std::make_shared<interrupter>(interpreter),
                   own ? "interpreter " + std::to_string(interpreter_) : "main interpreter");
@@ -226,6 +259,15 @@ private:
         sink_ = sink;
     }
 
+    // The interpreter ends before this body does.
+    cpython::writer writer() {
+        return [this](run::stream to, std::string_view text) {
+            const std::lock_guard lock(sink_mutex_);
+            if (sink_ && !text.empty()) // nothing is held back here
+                sink_(to, text);
+        };
+    }
+
     void begin_jobs() override {
         const cpython::attached inside(state_);
         jobs_.emplace(code_->for_jobs());
@@ -237,16 +279,11 @@ private:
     }
 
     std::optional<cpython::job_code> jobs_;
-    const std::shared_ptr<const std::string> source_;
+    const std::shared_ptr<const std::string> codes_;
     const model::gil_choice gil_choice_;
     std::int64_t interpreter_ = -1;
     std::mutex sink_mutex_; ///< the cell's own threads write too
     run::output_sink sink_;
-    cpython::writer write_ = [this](run::stream from, std::string_view text) {
-        const std::lock_guard lock(sink_mutex_);
-        if (sink_)
-            sink_(from, text);
-    };
 };
 
 } // namespace
@@ -261,9 +298,9 @@ std::unique_ptr<run::worker_body> make_thread_body() {
     return std::make_unique<thread_body>(stopper);
 }
 
-std::unique_ptr<run::worker_body> make_subinterpreter_body(std::shared_ptr<const std::string> worker_source,
+std::unique_ptr<run::worker_body> make_subinterpreter_body(std::shared_ptr<const std::string> worker_codes,
                                                            model::gil_choice gil) {
-    return std::make_unique<subinterpreter_body>(std::move(worker_source), gil);
+    return std::make_unique<subinterpreter_body>(std::move(worker_codes), gil);
 }
 
 } // namespace xcores::executors

@@ -15,8 +15,8 @@ std::unique_ptr<run::worker_body> make_thread_body();
 run::output_sink& thread_output() noexcept;
 
 /// A worker that is an interpreter of its own in this process, with a GIL of its own (PEP 684) or, as before Python
-/// 3.12, under the main interpreter's. `worker_source` is the text of `_worker.py`.
-std::unique_ptr<run::worker_body> make_subinterpreter_body(std::shared_ptr<const std::string> worker_source,
+/// 3.12, under the main interpreter's. `worker_codes`: see cpython::worker_code::unmarshalled.
+std::unique_ptr<run::worker_body> make_subinterpreter_body(std::shared_ptr<const std::string> worker_codes,
                                                            model::gil_choice = model::gil_choice::own);
 
 } // namespace xcores::executors

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include <xcores/cpython/thread_state.hpp>
+#include <xcores/os/named_thread.hpp>
 #include <xcores/os/thread_probe.hpp>
 
 namespace xcores::executors {
@@ -15,19 +16,20 @@ void interrupter::request(const std::shared_ptr<running_code>& target) noexcept 
         return;
     due_.push_back(target);
     if (!std::exchange(delivering_, true))
-        std::thread([self = shared_from_this()] { self->deliver(); }).detach();
+        os::named_thread("xcores stop", [self = shared_from_this()] { self->deliver(); }).detach();
 }
 
 void interrupter::deliver() noexcept {
-    os::name_this_thread("xcores stop");
     os::block_signals_on_this_thread();
     for (;;) {
         {
             const cpython::visiting inside(interpreter_);
             const std::lock_guard lock(mutex_);
             for (const auto& target : std::exchange(due_, {}))
-                if (target->executing && target->requested.exchange(false))
+                if (target->executing && target->requested.exchange(false)) {
+                    target->raised = true;
                     PyThreadState_SetAsyncExc(target->thread_id, PyExc_KeyboardInterrupt);
+                }
         }
         const std::lock_guard lock(mutex_);
         if (!due_.empty())

@@ -15,6 +15,7 @@ namespace xcores::executors {
 struct running_code {
     std::atomic<unsigned long> thread_id = 0; ///< Python's identifier of the worker's thread
     std::atomic<bool> executing = false;      ///< changed only with the interpreter's GIL held
+    std::atomic<bool> raised = false;         ///< the same; in a job
     std::atomic<bool> requested = false;      ///< an interrupt is due for the task under way
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/executors/item_exchange.hpp>
 
+#include <xcores/executors/own_forks.hpp>
+
 #include <utility>
 
 namespace xcores::executors {
@@ -8,6 +10,8 @@ namespace xcores::executors {
 using wire::kind;
 
 std::optional<run::item_chunk> remote_feed::take() {
+    if (is_copy())
+        end_copy({});
     wire::send(socket_, kind::next);
     auto answer = inbox_.receive();
     if (!answer || answer->what != kind::items)
@@ -30,26 +34,36 @@ std::optional<run::item_chunk> remote_feed::take() {
     return chunk;
 }
 
-void remote_feed::done(std::int64_t index, run::reply how) {
+bool remote_feed::done(std::int64_t index, run::reply how) {
+    if (is_copy())
+        end_copy(how.how);
     auto buffers = std::exchange(how.output.buffers, {});
+    const bool asks = how.how.kind == model::outcome_kind::interrupted;
     auto bytes = packed({index, std::move(how)});
-    if (buffers.empty() && results_.put(bytes))
-        return;
-    deliver({std::move(bytes), std::move(buffers)});
+    if (!asks && buffers.empty() && results_.put(bytes))
+        return true;
+    return deliver({std::move(bytes), std::move(buffers)});
 }
 
-void remote_feed::deliver(const run::payload& last) {
+bool remote_feed::deliver(const run::payload& last) {
     wire::send(socket_, kind::results, {}, {&last, nullptr, {}});
-    inbox_.receive(); // its answer: until then the outbox is being read
+    const auto answer = inbox_.receive(); // until then the outbox is being read
+    return answer && answer->fields.value("goes_on", false);
 }
 
-void accept_results(run::item_feed& feed, outbox& results, wire::message message) {
+bool accept_results(run::item_feed& feed, outbox& results, wire::message message) {
+    bool goes_on = true;
     for (auto& one : unpacked(results.take()))
-        feed.done(one.index, std::move(one.how));
+        goes_on = feed.done(one.index, std::move(one.how));
     for (auto& one : unpacked(message.content.data)) {
         one.how.output.buffers = std::move(message.content.buffers);
-        feed.done(one.index, std::move(one.how));
+        goes_on = feed.done(one.index, std::move(one.how));
     }
+    return goes_on;
+}
+
+nlohmann::json taken_fields(bool goes_on) {
+    return {{"goes_on", goes_on}};
 }
 
 void send_items(int socket, const std::optional<run::item_chunk>& chunk) {

@@ -15,18 +15,22 @@ public:
 
     std::optional<run::item_chunk> take() override;
     std::optional<run::item_chunk> try_take() override { return std::nullopt; }
-    void done(std::int64_t index, run::reply) override;
+    bool done(std::int64_t index, run::reply) override;
 
 private:
-    void deliver(const run::payload& last);
+    bool deliver(const run::payload& last);
 
     int socket_;
     wire::inbox& inbox_;
     outbox& results_;
 };
 
-/// The kernel's side: what the worker wrote goes to `feed`; `message` is of kind results, or the last it said.
-void accept_results(run::item_feed& feed, outbox& results, wire::message message = {});
+/// The kernel's side: what the worker wrote goes to `feed`; `message` is of kind results, or the last it said. False:
+/// nothing more is to be run.
+bool accept_results(run::item_feed& feed, outbox& results, wire::message message = {});
+
+/// Answers a message of kind results.
+nlohmann::json taken_fields(bool goes_on);
 
 /// Answers a message of kind next.
 void send_items(int socket, const std::optional<run::item_chunk>&);

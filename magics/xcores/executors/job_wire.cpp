@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/executors/job_wire.hpp>
 
+#include <xcores/cpython/job_code.hpp>
 #include <xcores/cpython/plain_value.hpp>
+#include <xcores/executors/usage_json.hpp>
 
 namespace xcores::executors {
 namespace {
@@ -48,6 +50,24 @@ private:
 
 } // namespace
 
+bool goes_at_once(const run::call& one) {
+    constexpr std::size_t most = 32 * 1024;
+    std::size_t size = one.of->what()->code.data.size();
+    for (const auto& input : one.inputs)
+        size = input.buffers.empty() ? size + input.data.size() : most;
+    return size < most && one.of->what()->code.buffers.empty();
+}
+
+functions sent_functions::before_sending(std::uint64_t number) {
+    if (known_.contains(number))
+        return functions::known;
+    const bool full = ++sends_ >= cpython::job_code::capacity;
+    if (full)
+        *this = {};
+    known_.insert(number);
+    return full ? functions::enclosed_afresh : functions::enclosed;
+}
+
 run::payload pack_call(const run::call& one, functions about) {
     run::payload made;
     const auto& what = *one.of->what();
@@ -87,13 +107,16 @@ run::payload pack_answer(const run::answer& given) {
     return made;
 }
 
-run::answer unpack_answer(const run::payload& from) {
+run::answer unpack_answer(const run::payload& from, std::size_t calls) {
     reader rest(from);
     run::answer given;
     given.done = rest.number();
     given.results = rest.one();
-    given.how.kind = static_cast<model::outcome_kind>(rest.number());
-    if (given.how.kind == model::outcome_kind::returned)
+    given.how.kind = outcome_kind_of(static_cast<std::int64_t>(rest.number()));
+    const bool returned = given.how.kind == model::outcome_kind::returned;
+    if (returned ? given.done != calls : given.done >= calls)
+        throw cpython::error("a worker process sent an answer to other calls");
+    if (returned)
         return given;
     given.how.type = rest.text();
     given.how.message = rest.text();

@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <string_view>
 
+#include <xcores/executors/usage_json.hpp>
+
 namespace xcores::executors {
 namespace {
 
@@ -49,7 +51,7 @@ std::vector<item_result> unpacked(std::string_view bytes) {
         item_result one;
         one.index = head.index;
         auto& how = one.how.how;
-        how.kind = static_cast<model::outcome_kind>(head.kind);
+        how.kind = outcome_kind_of(head.kind);
         how.type = next(head.sizes[0]);
         how.message = next(head.sizes[1]);
         how.traceback = next(head.sizes[2]);
@@ -64,7 +66,7 @@ std::vector<item_result> unpacked(std::string_view bytes) {
 
 bool outbox::put(std::string_view bytes) noexcept {
     const auto used = used_.load();
-    if (bytes.size() > capacity - used)
+    if (used > capacity || bytes.size() > capacity - used)
         return false;
     std::memcpy(bytes_ + used, bytes.data(), bytes.size());
     used_.store(used + bytes.size()); // only now: a death before leaves no half of it

@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/executors/output_pipe.hpp>
 
-#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <xcores/utf8.hpp>
+
 namespace xcores::executors {
 
 using os::unique_fd;
 
-unique_fd high(unique_fd fd) {
+unique_fd high_copy(int fd) {
     constexpr int first_free = 16;
-    unique_fd moved(::fcntl(fd.get(), F_DUPFD_CLOEXEC, first_free));
-    if (!moved)
-        throw std::system_error(errno, std::generic_category(), "duplicating a descriptor");
-    return moved;
+    unique_fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, first_free));
+    if (!copy) // fcntl(2): EINVAL where the limit is below the wanted number
+        throw std::system_error(errno == EINVAL ? EMFILE : errno, std::generic_category(), "duplicating a descriptor");
+    return copy;
+}
+
+unique_fd high(unique_fd fd) {
+    return high_copy(fd.get());
 }
 
 void output_pipe::open(unique_fd& write_end) {
@@ -40,23 +45,11 @@ void output_pipe::drain(run::stream from, const run::output_sink& sink) {
         if (got <= 0)
             return;
         held_.append(bytes, static_cast<std::size_t>(got));
-        const auto whole = whole_characters();
+        const auto whole = whole_characters(held_);
         if (whole > 0 && sink)
             sink(from, std::string_view(held_).substr(0, whole));
         held_.erase(0, whole);
     }
-}
-
-std::size_t output_pipe::whole_characters() const {
-    const auto size = held_.size();
-    for (std::size_t back = 1; back <= std::min<std::size_t>(3, size); ++back) {
-        const auto byte = static_cast<unsigned char>(held_[size - back]);
-        if ((byte & 0xC0U) == 0x80U) // a continuation: its start lies further back
-            continue;
-        const std::size_t length = byte >= 0xF0U ? 4 : byte >= 0xE0U ? 3 : byte >= 0xC0U ? 2 : 1;
-        return length > back ? size - back : size;
-    }
-    return size;
 }
 
 } // namespace xcores::executors

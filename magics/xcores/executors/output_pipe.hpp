@@ -11,6 +11,7 @@ namespace xcores::executors {
 /// A copy above the numbers that a child expects things at, so that placing one there cannot overwrite another.
 /// Failure: std::system_error.
 os::unique_fd high(os::unique_fd);
+os::unique_fd high_copy(int fd);
 
 /// A child's standard output or error: read without waiting, never cut inside a UTF-8 character.
 /// Thread: one at a time.
@@ -24,8 +25,6 @@ public:
     void drain(run::stream from, const run::output_sink&);
 
 private:
-    std::size_t whole_characters() const;
-
     os::unique_fd read_end_;
     std::string held_;
 };

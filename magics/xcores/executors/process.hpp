@@ -18,11 +18,13 @@ struct python_description {
     std::string prefix;
     std::string base_prefix;
     std::vector<std::string> path; ///< sys.path
-    std::string worker_source;     ///< text of `_worker.py`
+    std::string worker_codes;      ///< see cpython::worker_code::unmarshalled
+    std::string hash_seed = {};    ///< "PYTHONHASHSEED=…": equal keys hash alike in all workers; empty: as inherited
     std::shared_ptr<shared_inputs> inputs = std::make_shared<shared_inputs>();
 };
 
-/// Where a worker process finds its socket and the memory it samples itself into.
+/// Where a worker process finds its socket and the memory it samples itself into when it starts; it keeps neither
+/// there.
 constexpr int worker_socket_fd = 3;
 constexpr int worker_log_fd = 4;
 

@@ -2,6 +2,10 @@
 #include <xcores/executors/usage_json.hpp>
 
 #include <optional>
+#include <stdexcept>
+#include <string>
+
+#include <xcores/model/json.hpp>
 
 namespace xcores::executors {
 namespace {
@@ -52,12 +56,7 @@ json to_fields(const run::usage& used, const run::reply& answer) {
                    {"traceback", answer.how.traceback},
                    {"code", value_of(answer.how.code)},
                    {"summary", answer.summary},
-                   {"sampling", nullptr}};
-    if (const auto& sampling = used.sampling)
-        fields["sampling"] = {
-            {"period", sampling->period.count()}, {"widest_period", value_of(sampling->widest_period)},
-            {"ticks", sampling->ticks},           {"missed", sampling->missed},
-            {"cost", sampling->cost.count()},     {"latest", value_of(sampling->latest)}};
+                   {"sampling", model::to_json(used.sampling)}};
     return fields;
 }
 
@@ -65,7 +64,7 @@ run::usage usage_from(const json& fields) {
     run::usage used;
     const auto start = read_time(fields, "run_start");
     const auto end = read_time(fields, "run_end");
-    if (start && end)
+    if (start && end && *start <= *end)
         used.run = model::interval{*start, *end};
     used.cpu = read_time(fields, "cpu");
     used.queue_wait = read_time(fields, "queue_wait");
@@ -79,19 +78,29 @@ run::usage usage_from(const json& fields) {
     used.unique_bytes = read<std::int64_t>(fields, "unique");
     used.handovers_before = read<std::uint64_t>(fields, "handovers_before");
     used.handovers_after = read<std::uint64_t>(fields, "handovers_after");
-    if (const auto& sampling = fields.at("sampling"); !sampling.is_null())
-        used.sampling = model::sampling_record{nanoseconds{sampling.at("period").get<std::int64_t>()},
-                                               read_time(sampling, "widest_period"),
-                                               sampling.at("ticks"),
-                                               sampling.at("missed"),
-                                               nanoseconds{sampling.at("cost").get<std::int64_t>()},
-                                               read_time(sampling, "latest")};
+    used.sampling = model::sampling_from_json(fields.at("sampling"));
     return used;
+}
+
+model::outcome_kind outcome_kind_of(std::int64_t number) {
+    if (number <= static_cast<std::int64_t>(model::outcome_kind::pending) ||
+        number > static_cast<std::int64_t>(model::outcome_kind::failed))
+        throw std::runtime_error("a worker process sent an unknown outcome");
+    return static_cast<model::outcome_kind>(number);
+}
+
+model::outcome outcome_of(const os::exit_status& status) {
+    using enum model::outcome_kind;
+    if (status.signal)
+        return {crashed, {}, os::signal_name(*status.signal), {}, status.signal, false};
+    if (status.code)
+        return {exited, {}, "exit code " + std::to_string(*status.code), {}, status.code, false};
+    return {exited, {}, "exit code unknown", {}, std::nullopt, false};
 }
 
 run::reply reply_from(const json& fields) {
     run::reply answer;
-    answer.how.kind = fields.at("outcome");
+    answer.how.kind = outcome_kind_of(fields.at("outcome").get<std::int64_t>());
     answer.how.type = fields.at("type");
     answer.how.message = fields.at("message");
     answer.how.traceback = fields.at("traceback");

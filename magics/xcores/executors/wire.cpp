@@ -12,14 +12,16 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <xcores/executors/packed_fields.hpp>
+
 namespace xcores::executors::wire {
 namespace {
 
 struct header {
+    std::uint32_t magic; ///< what anything else writes to the socket has not
     std::uint32_t what;
     std::uint32_t buffers; ///< so many places follow
     std::uint32_t descriptors;
-    std::uint32_t unused;
     std::uint64_t fields_size; ///< MessagePack
     std::uint64_t data_size;
     std::uint64_t block_size; ///< of the shared memory that comes with the header; 0: none
@@ -31,6 +33,8 @@ struct place {
     std::uint64_t start;
 };
 constexpr auto in_socket = ~std::uint64_t{0};
+
+constexpr std::uint32_t magic = 0x9c5eb1d7; // no UTF-8 text, whatever the byte order
 
 /// Pieces of memory to be sent in one go: one system call and one wake-up of the other side.
 class pieces {
@@ -76,6 +80,8 @@ struct descriptor_room {
         std::memcpy(CMSG_DATA(control), descriptors.data(), descriptors.size_bytes());
     }
     static void take(const msghdr& head, std::vector<os::unique_fd>& descriptors) {
+        if ((head.msg_flags & MSG_CTRUNC) != 0) // unix(7): there was no free descriptor for what came
+            throw std::system_error(EMFILE, std::generic_category(), "receiving from a worker process");
         const cmsghdr* control = head.msg_controllen > 0 ? CMSG_FIRSTHDR(&head) : nullptr;
         if (!control || control->cmsg_type != SCM_RIGHTS)
             return;
@@ -112,8 +118,12 @@ std::vector<place> places_of(const run::payload& content, const shared_buffers& 
     std::vector<place> places;
     std::size_t next = 0;
     for (const auto& one : content.buffers)
-        places.push_back({one.size, is_shared(one) ? shared.places().at(next++) : in_socket});
+        places.push_back({one.size, is_shared(one) && !shared.empty() ? shared.places().at(next++) : in_socket});
     return places;
+}
+
+[[noreturn]] void refuse(const char* why) {
+    throw std::runtime_error(std::string("a worker process sent ") + why);
 }
 
 } // namespace
@@ -128,7 +138,13 @@ shared_buffers::shared_buffers(const run::payload& content, const allocator& all
     }
     if (places_.empty())
         return;
-    block_ = allocate(size_);
+    try {
+        block_ = allocate(size_);
+    } catch (const std::system_error&) { // no memory or no descriptor for it: the socket needs neither
+        places_.clear();
+        size_ = 0;
+        return;
+    }
     auto next = places_.begin();
     for (const auto& one : content.buffers)
         if (is_shared(one))
@@ -149,10 +165,10 @@ void send(int socket, kind what, const nlohmann::json& fields, const extras& wit
     std::vector<int> descriptors(with.descriptors.begin(), with.descriptors.end());
     if (!shared.empty())
         descriptors.push_back(shared.fd());
-    const header head{static_cast<std::uint32_t>(what),
+    const header head{magic,
+                      static_cast<std::uint32_t>(what),
                       static_cast<std::uint32_t>(places.size()),
                       static_cast<std::uint32_t>(descriptors.size()),
-                      0,
                       packed.size(),
                       content.data.size(),
                       shared.size()};
@@ -190,7 +206,7 @@ std::size_t inbox::receive_some(void* bytes, std::size_t size) {
         head.msg_iovlen = 1;
         head.msg_control = room.bytes;
         head.msg_controllen = sizeof room.bytes;
-        const auto got = ::recvmsg(socket_, &head, MSG_CMSG_CLOEXEC);
+        const auto got = ::recvmsg(socket_, &head, MSG_CMSG_CLOEXEC | (while_waiting_ ? MSG_DONTWAIT : 0));
         if (got >= 0) {
             descriptor_room::take(head, descriptors_);
             return static_cast<std::size_t>(got);
@@ -198,14 +214,16 @@ std::size_t inbox::receive_some(void* bytes, std::size_t size) {
         reset_ = reset_ || errno == ECONNRESET; // unix(7): its receive queue was not empty
         if (reset_)
             return 0;
-        if (errno != EINTR)
+        if (while_waiting_ && (errno == EAGAIN || errno == EWOULDBLOCK))
+            while_waiting_();
+        else if (errno != EINTR)
             throw std::system_error(errno, std::generic_category(), "receiving from a worker process");
     }
 }
 
 std::vector<os::unique_fd> inbox::take_descriptors(std::size_t count) {
     if (count > descriptors_.size())
-        throw std::runtime_error("a worker process sent a message without its descriptors");
+        refuse("a message without its descriptors");
     const auto end = descriptors_.begin() + static_cast<std::ptrdiff_t>(count);
     std::vector<os::unique_fd> taken(std::make_move_iterator(descriptors_.begin()), std::make_move_iterator(end));
     descriptors_.erase(descriptors_.begin(), end);
@@ -238,40 +256,63 @@ bool inbox::take(void* bytes, std::size_t size) {
     return true;
 }
 
+// Memory is taken as the bytes come: a size that is a lie costs no more than what was sent.
+template <typename Bytes>
+bool inbox::take_into(Bytes& bytes, std::uint64_t size) {
+    constexpr std::uint64_t step = std::uint64_t{64} << 20U;
+    while (bytes.size() < size) {
+        const auto had = bytes.size();
+        bytes.resize(had + std::min(size - had, std::max<std::uint64_t>(step, had)));
+        if (!take(bytes.data() + had, (bytes.size() - had) * sizeof(*bytes.data())))
+            return false;
+    }
+    return true;
+}
+
+bool inbox::take_buffer(run::payload& content, std::uint64_t size) {
+    const auto bytes = std::make_shared<std::vector<std::byte>>();
+    if (!take_into(*bytes, size))
+        return false;
+    content.buffers.push_back({.data = bytes->data(), .size = bytes->size(), .owner = bytes, .writable = true});
+    return true;
+}
+
 std::optional<message> inbox::receive() {
     header head{};
-    if (!take(&head, sizeof head))
+    if (!take(&head.magic, sizeof head.magic))
+        return std::nullopt;
+    if (head.magic != magic)
+        refuse("something that is not a message");
+    if (!take(reinterpret_cast<char*>(&head) + sizeof head.magic, sizeof head - sizeof head.magic))
         return std::nullopt;
     if (head.what > static_cast<std::uint32_t>(kind::ended))
-        throw std::runtime_error("a worker process sent something that is not a message");
+        refuse("a message of an unknown kind");
     message got;
     got.what = static_cast<kind>(head.what);
     got.descriptors = take_descriptors(head.descriptors);
-    std::vector<place> places(head.buffers);
-    std::vector<std::uint8_t> packed(head.fields_size);
-    got.content.data.resize(head.data_size);
-    if (!take(places.data(), places.size() * sizeof(place)) || !take(packed.data(), packed.size()) ||
-        !take(got.content.data.data(), got.content.data.size()))
+    std::vector<place> places;
+    std::vector<std::uint8_t> packed;
+    if (!take_into(places, head.buffers) || !take_into(packed, head.fields_size) ||
+        !take_into(got.content.data, head.data_size))
         return std::nullopt;
     if (!packed.empty())
-        got.fields = nlohmann::json::from_msgpack(packed);
-    std::shared_ptr<const std::byte> block;
+        got.fields = unpacked(packed);
+    std::shared_ptr<std::byte> block;
     if (head.block_size > 0) {
         if (got.descriptors.empty())
-            throw std::runtime_error("a worker process sent buffers without their memory");
+            refuse("buffers without their memory");
         block = os::shared_block::map(got.descriptors.back(), head.block_size);
         got.descriptors.pop_back();
     }
     for (const auto& [size, start] : places) {
         if (start == in_socket) {
-            const std::shared_ptr<std::byte[]> bytes(new std::byte[size]);
-            if (!take(bytes.get(), size))
+            if (!take_buffer(got.content, size))
                 return std::nullopt;
-            got.content.buffers.push_back({bytes.get(), size, bytes});
         } else if (start > head.block_size || size > head.block_size - start) {
-            throw std::runtime_error("a worker process sent a buffer that is not in its block");
+            refuse("a buffer that is not in its block");
         } else {
-            got.content.buffers.push_back({block.get() + start, size, block});
+            got.content.buffers.push_back(
+                {.data = block.get() + start, .size = size, .owner = block, .writable = true});
         }
     }
     return got;

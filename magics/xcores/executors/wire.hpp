@@ -54,12 +54,13 @@ struct message {
 /// the mapping cost more than the copy.
 constexpr std::size_t shared_from = 64 * 1024;
 
-/// The large buffers of a payload, copied into shared memory. Made once, it serves several receivers.
+/// The large buffers of a payload, copied into shared memory. Made once, it serves several receivers. Where the system
+/// has no memory or descriptor for that, it stays empty, and the buffers go through the socket.
 class shared_buffers {
 public:
     using allocator = std::function<std::shared_ptr<os::shared_block>(std::size_t)>;
 
-    /// `allocate` is not called when there are none. Failure: std::system_error.
+    /// `allocate` is not called when there are none.
     shared_buffers(const run::payload&, const allocator& allocate);
 
     bool empty() const noexcept { return places_.empty(); }
@@ -91,7 +92,9 @@ bool send_content(int socket, kind what, const run::payload& content, const nloh
 /// The receiving end of a socket: the only one, because it reads ahead. What is small comes with one system call.
 class inbox {
 public:
-    explicit inbox(int socket) : socket_(socket) {}
+    /// `while_waiting`: called where the socket has nothing to read, instead of blocking; returns when it may have.
+    explicit inbox(int socket, std::function<void()> while_waiting = nullptr)
+        : socket_(socket), while_waiting_(std::move(while_waiting)) {}
 
     bool has_more() const noexcept {
         return begin_ < end_;
@@ -100,16 +103,20 @@ public:
     /// The other side has closed before it had read all that was sent to it.
     bool left_something_unread() const noexcept { return reset_; }
 
-    /// Blocks. Nothing: the other side has closed. Failure: std::system_error; std::runtime_error for what is not a
-    /// message.
+    /// Blocks. Nothing: the other side has closed. Failure: std::exception: std::system_error, or another for what is
+    /// not a message; then nothing that follows can be understood.
     std::optional<message> receive();
 
 private:
     bool take(void* bytes, std::size_t size);
+    template <typename Bytes>
+    bool take_into(Bytes& bytes, std::uint64_t size);
+    bool take_buffer(run::payload& content, std::uint64_t size);
     std::size_t receive_some(void* bytes, std::size_t size);
     std::vector<os::unique_fd> take_descriptors(std::size_t count);
 
     int socket_;
+    std::function<void()> while_waiting_;
     bool reset_ = false;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include <array>
-#include <mutex>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include <xcores/cpython/gil_probe.hpp>
 #include <xcores/cpython/worker_code.hpp>
+#include <xcores/executors/line_writer.hpp>
 #include <xcores/executors/outbox.hpp>
 #include <xcores/executors/process.hpp>
 #include <xcores/executors/wire.hpp>
@@ -22,23 +22,14 @@
 /// What a worker process is made of: the side of process.hpp that runs there.
 namespace xcores::executors {
 
-/// Standard output and error, a line at a time: what was written is in the pipe before the result is sent.
-/// Thread: any.
-class line_writer {
-public:
-    void write(run::stream to, std::string_view text);
-    bool flush(); ///< true: something was written since the last time
-    void hold();  ///< from now on nothing is written
-    void pass();  ///< no longer: what was held comes out with the next line or flush()
-    void drop();  ///< what is held
+/// The same descriptor at a high number, close-on-exec, where code that takes low ones for its own does not find it.
+/// Empty if there is none.
+os::unique_fd hidden(int fd) noexcept;
 
-private:
-    static void flush(run::stream to, std::string& held);
-    std::mutex mutex_;
-    std::array<std::string, 2> held_;
-    bool holding_ = false;
-    bool written_ = false;
-};
+/// The socket to the process that started this one.
+int worker_socket() noexcept;
+/// Moves it from where it arrived to a high number.
+void hide_worker_socket() noexcept;
 
 /// Ends this process, and what the cell has started with it: we lead a process group of our own.
 void end_all(int = 0) noexcept;
@@ -57,14 +48,19 @@ class worker_program {
 public:
     /// Makes this Python as `hello` says.
     explicit worker_program(const nlohmann::json& hello);
+    ~worker_program();
+    worker_program(worker_program&&) = delete;
 
-    /// Takes tasks and calls of functions from the socket until it is closed.
-    void serve(wire::inbox&);
+    /// Takes tasks and calls of functions from the socket until it is closed. `memory`: what is shared with the kernel.
+    void serve(wire::inbox&, os::unique_fd memory);
     void end(); ///< before Python does
 
     /// For one that others are forked from: has the input of the first task ready. Failure: error.
     void load(run::payload input);
+    /// How much of that was spent on importing modules.
+    run::nanoseconds import_time() const noexcept { return code_->import_time(); }
     void unload();
+    bool may_be_copied(); ///< in its present state, into workers
     /// fork(2), as Python wants it: 0 in the child, which may serve() then, and -1 when the system refuses.
     pid_t fork();
 
@@ -76,13 +72,13 @@ private:
     void begin_jobs(int workers, run::nanoseconds sample_period);
     void answer(wire::message call);
     void end_jobs();
+    [[noreturn]] void end_copy() noexcept;
     void tell_memory(run::usage&);
     std::set<std::int64_t> inputs_kept();
     worker_memory& shared() const;
 
     std::optional<os::shared_memory> memory_;
-    line_writer writer_;
-    cpython::writer write_ = [this](run::stream to, std::string_view text) { writer_.write(to, text); };
+    const std::shared_ptr<line_writer> writer_ = std::make_shared<line_writer>(); ///< shared with Python's streams
     std::optional<cpython::worker_code> code_;
     std::optional<cpython::job_code> jobs_;
     std::optional<cpython::gil_probe> probe_;
@@ -94,7 +90,7 @@ private:
     std::vector<std::pair<std::int64_t, std::weak_ptr<const void>>> inputs_;
     os::core_choice core_;
     os::shared_view shares_;
-    bool told_shares_ = false;
+    std::int64_t resident_at_shares_ = 0; ///< resident memory when these were read
 };
 
 } // namespace xcores::executors

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <xcores/executors/own_forks.hpp>
 #include <xcores/executors/worker_program.hpp>
 
 namespace xcores::executors {
@@ -23,7 +24,7 @@ using wire::kind;
 
 void end_if_alone(int) noexcept {
     const int kept = errno;
-    pollfd entry{worker_socket_fd, POLLRDHUP, 0};
+    pollfd entry{worker_socket(), POLLRDHUP, 0};
     if (::poll(&entry, 1, 0) > 0 && (entry.revents & (POLLRDHUP | POLLHUP)) != 0)
         end_all();
     errno = kept;
@@ -55,13 +56,13 @@ private:
     os::unique_fd fd_;
 };
 
-/// What comes from outside then has higher numbers than those at which workers expect things, so that placing one
-/// cannot overwrite another.
+/// What comes from outside then has higher numbers than the standard streams, so that placing one cannot overwrite
+/// another.
 void reserve_low_descriptors() {
     int fd = -1;
     do {
         fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-    } while (fd >= 0 && fd <= worker_log_fd);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
     ::close(fd);
 }
 
@@ -70,14 +71,16 @@ public:
     zygote(const nlohmann::json& hello, wire::inbox& inbox, pid_t kernel) : inbox_(inbox), program_(hello) {
         reserve_low_descriptors();
         kernel_ = os::unique_fd(static_cast<int>(::syscall(SYS_pidfd_open, kernel, 0)));
+        if (auto moved = hidden(kernel_.get()))
+            kernel_ = std::move(moved);
         if (!kernel_ || ::getppid() != kernel)
             end_all();
-        wire::send(worker_socket_fd, kind::ready);
+        wire::send(worker_socket(), kind::ready);
     }
 
     void serve() {
         for (;;) {
-            std::array<pollfd, 2> entries{{{worker_socket_fd, POLLIN, 0}, {ends_.fd(), POLLIN, 0}}};
+            std::array<pollfd, 2> entries{{{worker_socket(), POLLIN, 0}, {ends_.fd(), POLLIN, 0}}};
             const bool more = inbox_.has_more();
             if (::poll(entries.data(), entries.size(), more ? 0 : -1) < 0 && errno != EINTR)
                 throw std::system_error(errno, std::generic_category(), "poll");
@@ -102,10 +105,12 @@ private:
         try {
             program_.load(std::move(input));
             // A process with threads must not be forked: some may hold locks.
-            wire::send(worker_socket_fd, kind::loaded, {{"may_be_forked", os::threads_of_this_process() == 1}});
+            const bool may_be_forked = os::threads_of_this_process() == 1 && program_.may_be_copied();
+            wire::send(worker_socket(), kind::loaded,
+                       {{"may_be_forked", may_be_forked}, {"import_ns", program_.import_time().count()}});
         } catch (const cpython::error& error) {
             program_.unload();
-            wire::send(worker_socket_fd, kind::failed, {{"message", error.what()}});
+            wire::send(worker_socket(), kind::failed, {{"message", error.what()}});
         }
     }
 
@@ -113,45 +118,51 @@ private:
     bool fork(std::vector<os::unique_fd> descriptors) {
         const pid_t child = program_.fork();
         if (child == 0) {
-            become_worker(std::move(descriptors));
-            wire::inbox own(worker_socket_fd);
-            program_.serve(own);
+            auto memory = become_worker(std::move(descriptors));
+            wire::inbox own(worker_socket());
+            program_.serve(own, std::move(memory));
             program_.end();
             return true;
         }
         if (child < 0) {
-            wire::send(worker_socket_fd, kind::failed,
+            wire::send(worker_socket(), kind::failed,
                        {{"message", std::system_error(errno, std::generic_category(), "fork").what()}});
             return false;
         }
         children_.push_back(child);
+        ::setpgid(child, child); // it does so itself: whoever comes first
         const os::unique_fd handle(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
         const std::array<int, 1> passed{handle.get()};
-        wire::send(worker_socket_fd, kind::forked, {{"id", child}}, {nullptr, nullptr, passed});
+        wire::send(worker_socket(), kind::forked, {{"id", child}}, {nullptr, nullptr, passed});
         return false;
     }
 
-    void become_worker(std::vector<os::unique_fd> descriptors) {
+    /// What it shares with the kernel.
+    os::unique_fd become_worker(std::vector<os::unique_fd> descriptors) {
         ::setpgid(0, 0); // before anything that ends a whole group
         struct sigaction action{};
         action.sa_handler = SIG_DFL;
         sigaction(SIGIO, &action, nullptr);
         ends_.undo();
-        constexpr int first = 1;
-        for (std::size_t i = 0; i < descriptors.size(); ++i)
-            ::dup2(descriptors[i].get(), first + static_cast<int>(i));
-        descriptors.clear();
+        ::dup2(descriptors.at(0).get(), STDOUT_FILENO);
+        ::dup2(descriptors.at(1).get(), STDERR_FILENO);
+        ::dup3(descriptors.at(2).get(), worker_socket(), O_CLOEXEC);
         end_with_process(kernel_.get());
+        return std::move(descriptors.at(3));
     }
 
     void reap() {
         ends_.consume();
         std::erase_if(children_, [](pid_t child) {
             int status = 0;
-            if (::waitpid(child, &status, WNOHANG) != child)
+            siginfo_t end{};
+            if (::waitid(P_PID, static_cast<id_t>(child), &end, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+                end.si_pid != child)
                 return false;
+            ::kill(-child, SIGTERM); // what it has started: the id is its own until it is reaped
+            ::waitpid(child, &status, 0);
             const bool by_signal = WIFSIGNALED(status);
-            wire::send(worker_socket_fd, kind::ended,
+            wire::send(worker_socket(), kind::ended,
                        {{"id", child},
                         {"by_signal", by_signal},
                         {"value", by_signal ? WTERMSIG(status) : WEXITSTATUS(status)}});
@@ -173,8 +184,9 @@ void end_with_socket() {
     action.sa_handler = end_if_alone;
     action.sa_flags = SA_RESTART;
     sigaction(SIGIO, &action, nullptr);
-    ::fcntl(worker_socket_fd, F_SETOWN, ::getpid());
-    ::fcntl(worker_socket_fd, F_SETFL, ::fcntl(worker_socket_fd, F_GETFL) | O_ASYNC);
+    cut_off_copies(worker_socket(), end_if_alone);
+    ::fcntl(worker_socket(), F_SETOWN, ::getpid());
+    ::fcntl(worker_socket(), F_SETFL, ::fcntl(worker_socket(), F_GETFL) | O_ASYNC);
     end_if_alone(SIGIO); // it may have ended before
 }
 

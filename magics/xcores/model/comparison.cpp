@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include <xcores/model/json_parts.hpp>
+#include <xcores/model/competition.hpp>
 #include <xcores/model/summary.hpp>
 
 namespace xcores::model {
@@ -21,13 +21,23 @@ measurement measured(std::vector<double> values) {
     return {values.front(), median, values.back()};
 }
 
-/// From when all workers were there: the first run on new workers is compared with those on old ones.
-nanoseconds ready_at(const report& from) {
-    nanoseconds ready{};
+using phase = std::optional<interval> worker_record::*;
+
+/// From when no worker was in this phase any more; zero: none ever was.
+nanoseconds end_of(phase which, const report& from) {
+    nanoseconds end{};
     for (const worker_record& worker : from.workers)
-        if (worker.startup)
-            ready = std::max(ready, worker.startup->end);
-    return ready;
+        if (worker.*which)
+            end = std::max(end, (worker.*which)->end);
+    return end;
+}
+
+std::optional<nanoseconds> longest(phase which, const report& from) {
+    std::optional<nanoseconds> length;
+    for (const worker_record& worker : from.workers)
+        if (worker.*which)
+            length = std::max(length.value_or(nanoseconds{0}), (worker.*which)->length());
+    return length;
 }
 
 /// The running mean over rounds, in which an unknown round changes nothing.
@@ -51,7 +61,7 @@ shares shares_of(const report& from) {
     const nanoseconds known = sum.sampled - sum.unknown;
     if (known <= nanoseconds{0})
         return {};
-    const nanoseconds running = sum.running_with_gil + sum.running_without_gil;
+    const nanoseconds running = sum.running_with_gil + sum.running_without_gil + sum.running_unclear;
     return {gil_wait_share(sum), ratio(sum.blocked, known),
             running > nanoseconds{0} ? std::optional(ratio(sum.running_without_gil, running)) : std::nullopt};
 }
@@ -61,42 +71,19 @@ std::optional<double> most_shared_gil(const report& from) {
     return most == from.gils.end() || most->workers.size() < 2 ? std::nullopt : held_share(from, *most);
 }
 
-/// How long of `waiting` (spans in this state) somebody had the GIL and no core to go on with.
-nanoseconds stalled_by(const worker_record& holder, const worker_record& waiting) {
-    nanoseconds sum{};
-    auto next = waiting.spans.begin();
-    for (const span& held : holder.spans) {
-        if (held.state != thread_state::waiting_core || held.gil != gil_state::held)
-            continue;
-        while (next != waiting.spans.end() && next->end <= held.start)
-            ++next;
-        for (auto other = next; other != waiting.spans.end() && other->start < held.end; ++other)
-            if (other->state == thread_state::waiting_gil)
-                sum += std::max(nanoseconds{0}, std::min(held.end, other->end) - std::max(held.start, other->start));
-    }
-    return sum;
+/// Rounds as measured.
+const std::vector<nanoseconds>& walls_of(const configuration& one) {
+    return one.walls;
 }
 
-/// How long the worker that ended last was kept from a core: itself, or whoever held the GIL that it waited for.
-nanoseconds core_wait_in(const report& from) {
-    const worker_record* last = nullptr;
-    for (const worker_record& worker : from.workers)
-        if (worker.run && (!last || worker.run->end > last->run->end))
-            last = &worker;
-    if (!last || from.workers.size() > from.environment.cores.size())
-        return nanoseconds{0};
-    nanoseconds wait = last->queue_wait.value_or(times_of(*last).waiting_core);
-    for (const worker_record& other : from.workers)
-        if (&other != last)
-            wait += stalled_by(other, *last);
-    return wait;
-}
-
-/// The time of a round without what other programs took of it.
-nanoseconds undisturbed(const configuration& one, std::size_t round) {
-    const nanoseconds wall = one.walls[round];
-    const nanoseconds wait = round < one.core_waits.size() ? one.core_waits[round] : nanoseconds{0};
-    return wall - std::min(wait, wall - wall / 50); // the two are measured by different clocks
+/// Rounds without what other programs took of them; empty: unknown.
+std::vector<nanoseconds> idle_walls_of(const configuration& one) {
+    if (one.core_waits.size() != one.walls.size())
+        return {};
+    std::vector<nanoseconds> walls = one.walls;
+    for (std::size_t i = 0; i < walls.size(); ++i)
+        walls[i] -= std::min(one.core_waits[i], walls[i] - walls[i] / 50); // the two are measured by different clocks
+    return walls;
 }
 
 /// Whose work is the serial one's: with numbered parts there is one serial configuration for each number of workers.
@@ -107,59 +94,32 @@ const configuration* serial_for(const comparison& all, const configuration& othe
     return found == all.configurations.end() ? nullptr : &*found;
 }
 
-/// How many times the cell's work this configuration does.
-double work_of(const comparison& all, const configuration& one) {
-    const bool together = all.reading == work_reading::divided || all.reading == work_reading::mapped;
-    return together || !one.kind ? 1.0 : static_cast<double>(one.workers);
+/// How many times the work of serial this configuration does.
+double times_the_work(const comparison& all, const configuration& one) {
+    return all.reading == work_reading::repeated && one.kind ? static_cast<double>(one.workers) : 1.0;
 }
 
-json configuration_json(const configuration& one) {
-    json walls = json::array();
-    for (const nanoseconds wall : one.walls)
-        walls.push_back(wall.count());
-    json core_waits = json::array();
-    for (const nanoseconds wait : one.core_waits)
-        core_waits.push_back(wait.count());
-    return {{"kind", one.kind ? json(name_of(*one.kind)) : json(nullptr)},
-            {"workers", one.workers},
-            {"wall_ns", std::move(walls)},
-            {"core_wait_ns", std::move(core_waits)},
-            {"startup_ns", optional_json(one.startup)},
-            {"moved_bytes", optional_json(one.moved_bytes)},
-            {"memory_bytes", optional_json(one.memory_bytes)},
-            {"cores_busy", optional_json(one.cores_busy)},
-            {"transfer", optional_json(one.transfer)},
-            {"gil_wait", optional_json(one.gil_wait)},
-            {"gil_held", optional_json(one.gil_held)},
-            {"blocked", optional_json(one.blocked)},
-            {"without_gil", optional_json(one.without_gil)},
-            {"results", name_of(one.results)},
-            {"failure", one.failure}};
+double median_of(const std::vector<nanoseconds>& times) {
+    std::vector<double> values;
+    for (const nanoseconds time : times)
+        values.push_back(static_cast<double>(time.count()));
+    return measured(std::move(values)).median;
 }
 
-configuration configuration_from(const place& from) {
-    configuration one;
-    if (const place kind = from.at("kind"); !kind.is_null())
-        one.kind = enumerator<worker_kind>(kind, 3);
-    one.workers = from.at("workers").integer<int>();
-    const place walls = from.at("wall_ns");
-    for (std::size_t i = 0; i < walls.size(); ++i)
-        one.walls.push_back(walls.at(i).time());
-    const place core_waits = from.at("core_wait_ns");
-    for (std::size_t i = 0; i < core_waits.size(); ++i)
-        one.core_waits.push_back(core_waits.at(i).time());
-    one.startup = optional_time(from.at("startup_ns"));
-    one.moved_bytes = optional_integer<std::int64_t>(from.at("moved_bytes"));
-    one.memory_bytes = optional_integer<std::int64_t>(from.at("memory_bytes"));
-    one.cores_busy = optional_number(from.at("cores_busy"));
-    one.transfer = optional_number(from.at("transfer"));
-    one.gil_wait = optional_number(from.at("gil_wait"));
-    one.gil_held = optional_number(from.at("gil_held"));
-    one.blocked = optional_number(from.at("blocked"));
-    one.without_gil = optional_number(from.at("without_gil"));
-    one.results = enumerator<agreement>(from.at("results"), 3);
-    one.failure = from.at("failure").text();
-    return one;
+/// How many times as fast the second is: the ratio of the medians, with the spread of the rounds.
+std::optional<measurement> quotient(const std::vector<nanoseconds>& serial, const std::vector<nanoseconds>& other,
+                                    double work) {
+    if (serial.empty() || other.empty() || median_of(other) <= 0)
+        return std::nullopt;
+    const double factor = median_of(serial) / median_of(other) * work;
+    measurement all{factor, factor, factor};
+    for (std::size_t i = 0; i < std::min(serial.size(), other.size()); ++i) {
+        if (other[i] <= nanoseconds{0})
+            continue;
+        all.least = std::min(all.least, ratio(serial[i], other[i]) * work);
+        all.most = std::max(all.most, ratio(serial[i], other[i]) * work);
+    }
+    return all;
 }
 
 std::int64_t bytes_of(const std::optional<traffic>& one) {
@@ -170,15 +130,18 @@ std::int64_t bytes_of(const std::optional<traffic>& one) {
 
 void add_round(configuration& to, const report& from) {
     const totals sum = totals_of(from);
-    const nanoseconds ready = ready_at(from);
-    const nanoseconds wall = from.elapsed - ready;
+    const nanoseconds started = end_of(&worker_record::startup, from);
+    // The first run on new workers is compared with those on old ones, which have all modules.
+    const nanoseconds wall = from.elapsed - std::max(started, end_of(&worker_record::imports, from));
     to.walls.push_back(wall);
-    to.core_waits.push_back(core_wait_in(from));
+    if (const auto lost = lost_to_others(from))
+        to.core_waits.push_back(std::min(*lost, wall));
     const std::size_t round = to.walls.size();
-    if (ready > nanoseconds{0})
-        to.startup = std::max(to.startup.value_or(nanoseconds{0}), ready);
-    if (sum.memory_bytes)
-        to.memory_bytes = std::max(to.memory_bytes.value_or(0), *sum.memory_bytes);
+    if (started > nanoseconds{0})
+        to.startup = std::max(to.startup.value_or(nanoseconds{0}), started);
+    to.imports = std::max(to.imports, longest(&worker_record::imports, from));
+    if (const auto memory = sum.memory_together())
+        to.memory_bytes = std::max(to.memory_bytes.value_or(0), *memory);
     if (sum.bytes_in || sum.bytes_out)
         to.moved_bytes = std::max(to.moved_bytes.value_or(0), bytes_of(sum.bytes_in) + bytes_of(sum.bytes_out));
     blend(to.cores_busy, sum.cores_busy, round);
@@ -194,7 +157,7 @@ void add_round(configuration& to, const report& from) {
 std::optional<measurement> time_of(const comparison& all, const configuration& one) {
     if (one.walls.empty())
         return std::nullopt;
-    const double work = all.reading == work_reading::repeated ? work_of(all, one) : 1;
+    const double work = times_the_work(all, one);
     std::vector<double> times;
     for (const nanoseconds wall : one.walls)
         times.push_back(static_cast<double>(wall.count()) / work);
@@ -213,16 +176,38 @@ std::optional<double> core_wait_of(const configuration& one) {
     return ratio(waited, all);
 }
 
+double disturbance_of(const comparison& all) {
+    double most = 0;
+    for (const configuration& one : all.configurations)
+        most = std::max(most, core_wait_of(one).value_or(0));
+    return most;
+}
+
 std::optional<measurement> speedup_of(const comparison& all, const configuration& one) {
     const configuration* serial = serial_for(all, one);
-    if (!serial || !one.kind)
+    return serial && one.kind ? quotient(walls_of(*serial), walls_of(one), times_the_work(all, one)) : std::nullopt;
+}
+
+namespace {
+
+/// An estimate that no machine with so many cores could show tells nothing.
+bool is_possible(const comparison& all, const configuration& one, double estimate) {
+    constexpr double rounding = 1.1;
+    constexpr double mostly = 0.5;
+    const auto cores = static_cast<int>(all.environment.cores.size());
+    const bool waits = one.blocked.value_or(0) >= mostly;
+    const int most = waits || cores == 0 ? one.workers : std::min(one.workers, cores);
+    return estimate <= rounding * most;
+}
+
+} // namespace
+
+std::optional<measurement> idle_speedup_of(const comparison& all, const configuration& one) {
+    const configuration* serial = serial_for(all, one);
+    if (!serial || !one.kind || disturbance_of(all) < disturbing)
         return std::nullopt;
-    const double work = all.reading == work_reading::repeated ? work_of(all, one) : 1;
-    std::vector<double> factors;
-    for (std::size_t i = 0; i < std::min(serial->walls.size(), one.walls.size()); ++i)
-        if (one.walls[i] > nanoseconds{0})
-            factors.push_back(ratio(undisturbed(*serial, i), undisturbed(one, i)) * work);
-    return factors.empty() ? std::nullopt : std::optional(measured(std::move(factors)));
+    const auto made = quotient(idle_walls_of(*serial), idle_walls_of(one), times_the_work(all, one));
+    return made && is_possible(all, one, made->median) ? made : std::nullopt;
 }
 
 std::optional<double> efficiency_of(const comparison& all, const configuration& one) {
@@ -258,41 +243,10 @@ std::string_view name_of(agreement results) {
         return "same";
     case agreement::different:
         return "different";
+    case agreement::varies:
+        return "varies";
     }
     return "unknown";
-}
-
-json to_json(const comparison& from) {
-    json configurations = json::array();
-    for (const configuration& one : from.configurations)
-        configurations.push_back(configuration_json(one));
-    const recommendation use = recommendation_for(from);
-    return {{"schema", comparison::schema},
-            {"environment", environment_json(from.environment)},
-            {"reading", name_of(from.reading)},
-            {"rounds", from.rounds},
-            {"interrupted", from.interrupted},
-            {"configurations", std::move(configurations)},
-            {"recommendation",
-             {{"kind", use.kind ? json(name_of(*use.kind)) : json(nullptr)},
-              {"workers", use.workers},
-              {"why", name_of(use.why)},
-              {"sentence", use.sentence}}}};
-}
-
-comparison comparison_from_json(const json& document) {
-    const place from(document, "", "comparison");
-    if (const place schema = from.at("schema"); schema.text() != comparison::schema)
-        schema.fail("expected \"" + std::string(comparison::schema) + "\", not \"" + schema.text() + "\"");
-    comparison all;
-    all.environment = environment_from(from.at("environment"));
-    all.reading = enumerator<work_reading>(from.at("reading"), 4);
-    all.rounds = from.at("rounds").integer<int>();
-    all.interrupted = from.at("interrupted").flag();
-    const place configurations = from.at("configurations");
-    for (std::size_t i = 0; i < configurations.size(); ++i)
-        all.configurations.push_back(configuration_from(configurations.at(i)));
-    return all;
 }
 
 } // namespace xcores::model

@@ -23,20 +23,26 @@ enum class work_reading : std::uint8_t {
 };
 
 /// Whether what a configuration returned is what it was compared with.
-enum class agreement : std::uint8_t { unknown, same, different };
+enum class agreement : std::uint8_t {
+    unknown,
+    same,
+    different,
+    varies, ///< it differs from round to round, as random numbers do: nothing can be said of it
+};
 
 /// One way of running the cell. Shares are those of the workers' run time, over all rounds.
 struct configuration {
     std::optional<worker_kind> kind; ///< empty: serial, in the notebook's own interpreter
     int workers = 1;                 ///< serial: so many parts, one after the other
-    std::vector<nanoseconds> walls;  ///< one a round, in order; without the start-up of workers
-    /// One a round: for how long of it other programs had the core that the way was waiting for. Zero where there are
-    /// more workers than cores, because then they take the cores from each other; empty: unknown.
+    std::vector<nanoseconds> walls;  ///< one a round, in order; without the start-up of workers and their imports
+    /// One a round: how much longer it took because other programs had the cores; see competition.hpp. Shorter than
+    /// `walls`: unknown.
     std::vector<nanoseconds> core_waits;
 
-    std::optional<nanoseconds> startup;      ///< until all its workers were ready, when they were new
-    std::optional<std::int64_t> moved_bytes; ///< of values, in and out in one round, copied or shared
-    std::optional<std::int64_t> memory_bytes;
+    std::optional<nanoseconds> startup;       ///< until all its workers were there, when they were new
+    std::optional<nanoseconds> imports;       ///< the longest time in which one imported what its data needs
+    std::optional<std::int64_t> moved_bytes;  ///< of values, in and out in one round, copied or shared
+    std::optional<std::int64_t> memory_bytes; ///< of all workers, shared pages counted once
     std::optional<double> cores_busy;
     std::optional<double> transfer; ///< share of the wall time in which nobody ran: data was on its way
     std::optional<double> gil_wait;
@@ -75,15 +81,25 @@ struct measurement {
 /// In nanoseconds; empty when there was no round. Divided by the work done, if workers do more of it.
 std::optional<measurement> time_of(const comparison&, const configuration&);
 
-/// Share of all rounds in which other programs had the core.
-std::optional<double> core_wait_of(const configuration&);
-
-/// Work per time, against serial in the same rounds; the time in which other programs had the cores is left out,
-/// because the load of a moment says nothing about the cell. Empty where a round is missing.
+/// Serial time divided by that of this configuration, both as time_of() has them; least and most are of single rounds.
+/// Empty where a round is missing.
 std::optional<measurement> speedup_of(const comparison&, const configuration&);
 
 /// Speed-up divided by workers.
 std::optional<double> efficiency_of(const comparison&, const configuration&);
+
+/// Share of all rounds that other programs took.
+std::optional<double> core_wait_of(const configuration&);
+
+/// The most that core_wait_of() tells of any configuration.
+double disturbance_of(const comparison&);
+
+/// From here on a comparison is disturbed, and figures for an idle machine are worth showing.
+inline constexpr double disturbing = 0.05;
+
+/// The speed-up to be expected where no other program runs: as measured, without the time that others took. An
+/// estimate, by the same rule for every number of workers. Empty where nothing disturbed, or where it is unknown.
+std::optional<measurement> idle_speedup_of(const comparison&, const configuration&);
 
 /// What to use for this cell.
 struct recommendation {
@@ -96,6 +112,7 @@ struct recommendation {
         too_short,        ///< starting a run takes longer than the cell
         no_gain,          ///< nothing was faster
         faster,           ///< measured, without a reason in the figures
+        disturbed, ///< other programs had the cores, and what was measured is not what an idle machine would show
     };
     std::optional<worker_kind> kind; ///< empty: stay serial, or nothing measured
     int workers = 1;
@@ -108,10 +125,13 @@ recommendation recommendation_for(const comparison&);
 /// "The cell reads `workers`: …": what the speed-up compares.
 std::string reading_text(const comparison&);
 
+/// "the results differ from run to run …": why they cannot be compared; empty where they can.
+std::string variation_text(const comparison&);
+
 /// What was compared of the results, and what came out.
 std::string agreement_text(const comparison&);
 
-/// Whether other programs disturbed the measurement, and what was done about it; empty where it was quiet.
+/// Whether other programs disturbed the measurement; empty where it was quiet. To be read before anything else.
 std::string disturbance_text(const comparison&);
 
 /// "serial", "threads 2"

@@ -89,4 +89,8 @@ std::string count(std::int64_t value) {
     return digits;
 }
 
+std::string counted(std::int64_t number, std::string_view one, std::string_view many) {
+    return count(number) + " " + std::string(number == 1 ? one : many);
+}
+
 } // namespace xcores::model

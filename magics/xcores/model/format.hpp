@@ -31,4 +31,7 @@ std::string percent(std::optional<double> share);
 /// "1,234,567".
 std::string count(std::int64_t);
 
+/// "1 core", "1,234 cores"
+std::string counted(std::int64_t number, std::string_view one, std::string_view many);
+
 } // namespace xcores::model

@@ -47,6 +47,7 @@ json outcome_json(const outcome& how) {
 }
 
 // `lane`, `name` and `left_out` came later, and only where no worker of ours ran: reports of workers go without them.
+// So do workers that have imported nothing without `import_ns`.
 json worker_json(const worker_record& worker) {
     json result = {{"index", worker.index},
                    {"process_id", id_json(worker.process_id)},
@@ -74,24 +75,24 @@ json worker_json(const worker_record& worker) {
         result["lane"] = name_of(worker.lane);
         result["name"] = worker.name;
     }
+    if (worker.imports)
+        result["import_ns"] = optional_json(worker.imports);
     return result;
 }
 
-json sampling_json(const std::optional<sampling_record>& sampling) {
-    if (!sampling)
+json failure_json(const std::optional<item_failure>& failure) {
+    if (!failure)
         return nullptr;
-    return {{"period_ns", sampling->period.count()},
-            {"widest_period_ns", optional_json(sampling->widest_period)},
-            {"ticks", sampling->ticks},
-            {"missed", sampling->missed},
-            {"cost_ns", sampling->cost.count()},
-            {"latest_ns", optional_json(sampling->latest)}};
+    return {{"index", failure->index}, {"worker", failure->worker}, {"what", failure->what}};
 }
 
 json items_json(const std::optional<items_record>& items) {
     if (!items)
         return nullptr;
-    return {{"done", items->done}, {"failed", items->failed}, {"total", optional_json(items->total)}};
+    return {{"done", items->done},
+            {"failed", items->failed},
+            {"total", optional_json(items->total)},
+            {"first_failure", failure_json(items->first_failure)}};
 }
 
 json spread_json(const std::optional<spread>& times) {
@@ -108,6 +109,23 @@ json repeats_json(const std::optional<repeat_record>& repeats) {
 }
 
 } // namespace
+
+json to_json(const std::optional<sampling_record>& sampling) {
+    if (!sampling)
+        return nullptr;
+    json made{{"period_ns", sampling->period.count()},
+              {"widest_period_ns", optional_json(sampling->widest_period)},
+              {"ticks", sampling->ticks},
+              {"missed", sampling->missed},
+              {"cost_ns", sampling->cost.count()},
+              {"latest_ns", optional_json(sampling->latest)}};
+    if (sampling->recorded) {
+        json& recorded = made["recorded"];
+        for_each_field(*sampling->recorded,
+                       [&recorded](const char* name, auto value) { recorded[name] = number(value); });
+    }
+    return made;
+}
 
 json environment_json(const environment_record& environment) {
     return {{"xcores", environment.xcores},
@@ -133,7 +151,7 @@ json to_json(const report& from) {
                    {"elapsed_ns", from.elapsed.count()},
                    {"workers", std::move(workers)},
                    {"gils", std::move(gils)},
-                   {"sampling", sampling_json(from.sampling)},
+                   {"sampling", to_json(from.sampling)},
                    {"items", items_json(from.items)},
                    {"repeats", repeats_json(from.repeats)},
                    {"downsampled_from", optional_json(from.downsampled_from)}};

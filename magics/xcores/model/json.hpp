@@ -11,6 +11,9 @@ namespace xcores::model {
 
 nlohmann::json to_json(const report&);
 
+nlohmann::json to_json(const std::optional<sampling_record>&);
+std::optional<sampling_record> sampling_from_json(const nlohmann::json&); ///< Failure: as of report_from_json.
+
 /// Failure: std::invalid_argument naming the key, for another schema, a missing key or a wrong type.
 report report_from_json(const nlohmann::json&);
 

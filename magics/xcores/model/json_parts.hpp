@@ -39,6 +39,14 @@ inline json optional_json(const std::optional<traffic>& value) {
     return value ? json{{"copied", value->copied}, {"shared", value->shared}} : json(nullptr);
 }
 
+inline std::int64_t number(std::int64_t count) {
+    return count;
+}
+
+inline std::int64_t number(nanoseconds time) {
+    return time.count();
+}
+
 /// A place in a JSON document that knows its own path, so that every complaint can name it.
 class place {
 public:

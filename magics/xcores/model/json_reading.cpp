@@ -59,6 +59,7 @@ worker_record worker_from(const place& from) {
     worker.process_id = optional_integer<std::int64_t>(from.at("process_id")).value_or(0);
     worker.native_thread_id = optional_integer<std::int64_t>(from.at("native_thread_id")).value_or(0);
     worker.startup = optional_interval(from.at("startup_ns"));
+    worker.imports = optional_interval(from.at_if_present("import_ns"));
     worker.transfer_in = optional_interval(from.at("transfer_in_ns"));
     worker.run = optional_interval(from.at("run_ns"));
     worker.transfer_out = optional_interval(from.at("transfer_out_ns"));
@@ -83,6 +84,14 @@ worker_record worker_from(const place& from) {
     return worker;
 }
 
+void read_into(std::int64_t& count, const place& from) {
+    count = from.integer<std::int64_t>();
+}
+
+void read_into(nanoseconds& time, const place& from) {
+    time = from.time();
+}
+
 std::optional<sampling_record> sampling_from(const place& from) {
     if (from.is_null())
         return std::nullopt;
@@ -93,14 +102,25 @@ std::optional<sampling_record> sampling_from(const place& from) {
     sampling.missed = from.at("missed").integer<std::int64_t>();
     sampling.cost = from.at("cost_ns").time();
     sampling.latest = optional_time(from.at("latest_ns"));
+    if (const place recorded = from.at_if_present("recorded"); !recorded.is_null())
+        for_each_field(sampling.recorded.emplace(),
+                       [&recorded](const char* name, auto& value) { read_into(value, recorded.at(name)); });
     return sampling;
+}
+
+std::optional<item_failure> failure_from(const place& from) {
+    if (from.is_null())
+        return std::nullopt;
+    return item_failure{from.at("index").integer<std::int64_t>(), from.at("worker").integer<int>(),
+                        from.at("what").text()};
 }
 
 std::optional<items_record> items_from(const place& from) {
     if (from.is_null())
         return std::nullopt;
     return items_record{from.at("done").integer<std::int64_t>(), from.at("failed").integer<std::int64_t>(),
-                        optional_integer<std::int64_t>(from.at("total"))};
+                        optional_integer<std::int64_t>(from.at("total")),
+                        failure_from(from.at_if_present("first_failure"))};
 }
 
 spread spread_from(const place& from) {
@@ -120,6 +140,10 @@ std::optional<repeat_record> repeats_from(const place& from) {
 }
 
 } // namespace
+
+std::optional<sampling_record> sampling_from_json(const json& from) {
+    return sampling_from(place(from, "sampling"));
+}
 
 environment_record environment_from(const place& from) {
     environment_record environment;

@@ -39,10 +39,6 @@ double ratio(nanoseconds part, nanoseconds whole) {
     return whole > nanoseconds{0} ? static_cast<double>(part.count()) / static_cast<double>(whole.count()) : 0;
 }
 
-std::string counted(std::int64_t number, std::string_view one, std::string_view many) {
-    return count(number) + " " + std::string(number == 1 ? one : many);
-}
-
 std::string joined(const std::vector<std::string>& parts) {
     std::string text;
     for (std::size_t i = 0; i < parts.size(); ++i)
@@ -51,12 +47,30 @@ std::string joined(const std::vector<std::string>& parts) {
 }
 
 std::string held_text(const report& from) {
-    const auto most =
-        std::ranges::max_element(from.gils, {}, [&](const gil_record& gil) { return held_share(from, gil); });
+    const auto most_held = [&](const gil_record& gil) {
+        const auto held = held_bounds(from, gil);
+        return held ? held->most : -1;
+    };
+    const auto most = std::ranges::max_element(from.gils, {}, most_held);
     const std::string held = most == from.gils.end() ? "" : held_words(from, *most);
     if (held.empty())
         return "who held the GIL is unknown";
     return (from.gils.size() == 1 ? "the GIL was " : "the GIL that was most in use was ") + held;
+}
+
+/// "98 % of the threads' running time was without the GIL": of few samples only that it was most of it.
+std::string without_gil_text(const report& from, const state_times& times) {
+    const nanoseconds all = times.running_with_gil + times.running_without_gil + times.running_unclear;
+    const bounds share{ratio(times.running_without_gil, all),
+                       ratio(times.running_without_gil + times.running_unclear, all)};
+    const bool few = samples_in(from, all).value_or(enough_samples) < enough_samples;
+    const std::string figure = few ? "" : sampled_percent(from, share, all);
+    return (figure.empty() ? "most" : figure) + " of the threads' running time was without the GIL";
+}
+
+std::string waited_text(const report& from, nanoseconds waiting, nanoseconds wanted) {
+    const std::string share = sampled_percent(from, ratio(waiting, wanted), wanted);
+    return share.empty() ? "" : ", and busy threads waited for it " + share + " of theirs";
 }
 
 std::string what_mattered(const report& from, const sum_of_kind& python, const sum_of_kind& native,
@@ -79,11 +93,9 @@ std::string what_mattered(const report& from, const sum_of_kind& python, const s
     if (unclear >= mostly)
         return "for " + percent(unclear) + " of the threads' running time it is unknown who held the GIL";
     if (ratio(python.times.waiting_gil, wanted) >= notable)
-        return held_text(from) + ", and busy threads waited for it " +
-               percent(ratio(python.times.waiting_gil, wanted)) + " of theirs";
-    if (ratio(python.times.running_without_gil, clear) >= mostly)
-        return percent(ratio(python.times.running_without_gil, clear)) +
-               " of the threads' running time was without the GIL";
+        return held_text(from) + waited_text(from, python.times.waiting_gil, wanted);
+    if (ratio(python.times.running_without_gil, clear + python.times.running_unclear) >= mostly)
+        return without_gil_text(from, python.times);
     return held_text(from);
 }
 
@@ -105,7 +117,7 @@ std::string caption_of_lanes(const report& from) {
     const totals sum = totals_of(from);
     std::string text = joined(who) + " kept " + (sum.cores_busy ? fixed(*sum.cores_busy, 2) : "an unknown part") +
                        " of " + counted(sum.speedup_bound, "core", "cores") + " busy";
-    if (from.sampling && from.sampling->ticks > 0)
+    if (from.sampling && (from.sampling->ticks > 0 || from.sampling->recorded))
         text += "; " + what_mattered(from, python, native, process);
     if (from.left_out > 0)
         text += "; " + count(from.left_out) + " more are not shown";

@@ -2,6 +2,7 @@
 #include <xcores/model/progress.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 #include <xcores/model/format.hpp>
 #include <xcores/model/summary.hpp>
@@ -25,7 +26,7 @@ std::optional<double> rate_of(const report& from) {
 
 std::string rate_text(double per_second) {
     constexpr double whole = 10;
-    return per_second >= whole ? count(static_cast<std::int64_t>(per_second)) : fixed(per_second, 2);
+    return per_second >= whole ? count(std::llround(per_second)) : fixed(per_second, 2);
 }
 
 } // namespace
@@ -55,12 +56,13 @@ std::string progress_text(const report& from) {
     if (!now)
         return "";
     const auto& total = from.items->total;
-    std::string text = total ? count(now->done) + " of " + items_text(*total) : items_text(now->done);
+    const auto succeeded = from.items->done - from.items->failed;
+    std::string text = total ? count(succeeded) + " of " + items_text(*total) : items_text(succeeded);
     text += " done";
-    if (now->share && !from.wall)
-        text += " (" + percent(*now->share) + ")";
     if (from.items->failed > 0)
         text += ", " + count(from.items->failed) + " failed";
+    if (now->share && !from.wall)
+        text += " (" + percent(*now->share) + ")";
     if (now->per_second)
         text += ", " + rate_text(*now->per_second) + " a second";
     if (now->left)
@@ -77,7 +79,7 @@ std::string repeats_text(const report& from) {
         return "";
     return "ran " + count(from.repeats->runs) + (from.repeats->runs == 1 ? " time" : " times") + ": wall time " +
            spread_text(from.repeats->wall) +
-           "; everything else is of the median run, and the results are the last one's";
+           "; run is each worker's median, everything else is of the median run, and the results are the last one's";
 }
 
 } // namespace xcores::model

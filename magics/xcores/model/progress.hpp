@@ -11,7 +11,7 @@
 namespace xcores::model {
 
 struct progress {
-    std::int64_t done = 0;
+    std::int64_t done = 0;       ///< ended, whether well or not
     std::optional<double> share; ///< of the total, 0..1
     std::optional<double> per_second;
     std::optional<nanoseconds> left; ///< at this rate; empty when that cannot be said, or nothing is left
@@ -20,7 +20,8 @@ struct progress {
 /// Empty when the cell was not mapped.
 std::optional<progress> progress_of(const report&);
 
-/// "1,234 of 10,000 items done (12 %), 2 failed, 850 a second, 10.3 s left". Empty when the cell was not mapped.
+/// "1,232 of 10,000 items done, 2 failed (12 %), 850 a second, 10.3 s left". Empty when the cell was not mapped.
+/// What failed is not done; share and rate count both.
 std::string progress_text(const report&);
 
 /// "ran 5 times: wall time 1.73 ms (1.61 ms to 2.04 ms)…". Empty when it ran once.

@@ -22,9 +22,16 @@ constexpr double notable = 0.15;
 constexpr double mostly = 0.5;
 constexpr nanoseconds short_cell = 3ms;
 
+// Where others took more than this, not even an estimate for an idle machine can be trusted.
+constexpr double too_disturbed = 0.67;
+
 struct candidate {
     const configuration* way = nullptr;
-    measurement speedup;
+    measurement measured;
+    std::optional<measurement> idle; ///< where other programs disturbed
+
+    /// What an idle machine would show: what to decide by.
+    const measurement& speedup() const { return idle ? *idle : measured; }
 };
 
 std::string magic(worker_kind kind, int workers) {
@@ -57,21 +64,27 @@ std::string words_for(worker_kind kind) {
 }
 
 std::string times(double factor) {
-    return fixed(factor, factor < 9.95 ? 1 : 0) + " times";
+    return fixed(factor, factor < 1 ? 2 : factor < 9.95 ? 1 : 0) + " times"; // a loss is not rounded to none
+}
+
+/// "1.4 times as fast as serial, about 1.9 times on an idle machine"
+std::string factors(const candidate& one) {
+    return times(one.measured.median) + " as fast as serial" +
+           (one.idle ? ", about " + times(one.idle->median) + " on an idle machine" : "");
 }
 
 std::vector<candidate> candidates_of(const comparison& all) {
     std::vector<candidate> found;
     for (const configuration& one : all.configurations)
         if (const auto speedup = speedup_of(all, one); speedup && one.failure.empty())
-            found.push_back({&one, *speedup});
+            found.push_back({&one, *speedup, idle_speedup_of(all, one)});
     return found;
 }
 
 const candidate* of_kind(const std::vector<candidate>& all, worker_kind kind) {
     const candidate* best = nullptr;
     for (const candidate& one : all)
-        if (one.way->kind == kind && (!best || one.speedup.median > best->speedup.median))
+        if (one.way->kind == kind && (!best || one.speedup().median > best->speedup().median))
             best = &one;
     return best;
 }
@@ -94,9 +107,17 @@ bool is_held_up_by_gil(const configuration& threads) {
 }
 
 /// One worker does what serial does.
-bool gains_something(const candidate& one) {
+bool gains(const candidate& one, const measurement& speedup) {
     const bool against_the_gil = one.way->kind == worker_kind::threads && is_held_up_by_gil(*one.way);
-    return one.way->workers > 1 && one.speedup.median >= (against_the_gil ? worthwhile_against_the_gil : worthwhile);
+    return one.way->workers > 1 && speedup.median >= (against_the_gil ? worthwhile_against_the_gil : worthwhile);
+}
+
+bool gains_something(const candidate& one) {
+    return gains(one, one.speedup());
+}
+
+bool gained_something(const candidate& one) {
+    return gains(one, one.measured);
 }
 
 bool mostly_waits(const configuration& way) {
@@ -111,14 +132,14 @@ bool is_as_good(const candidate& one, const candidate& best, std::size_t cores) 
     const bool overlaps = one.way->workers == best.way->workers && mostly_waits(*one.way);
     const bool saturated = one.way->workers < best.way->workers && cores > 0 &&
                            one.way->cores_busy.value_or(0) >= all_busy * static_cast<double>(cores);
-    return (overlaps || saturated ? one.speedup.most : one.speedup.median) >= best.speedup.median * as_good;
+    return (overlaps || saturated ? one.speedup().most : one.speedup().median) >= best.speedup().median * as_good;
 }
 
 /// Fewest workers first; then the kind that shares most and starts fastest, which is the order of the enumeration.
 const candidate& cheapest_of_the_best(const std::vector<candidate>& all, std::size_t cores) {
     const candidate* best = nullptr;
     for (const candidate& one : all)
-        if (gains_something(one) && (!best || one.speedup.median > best->speedup.median))
+        if (gains_something(one) && (!best || one.speedup().median > best->speedup().median))
             best = &one;
     const candidate* choice = nullptr;
     for (const candidate& one : all) {
@@ -132,7 +153,7 @@ const candidate& cheapest_of_the_best(const std::vector<candidate>& all, std::si
 
 std::string gil_words(const configuration& threads) {
     if (threads.gil_held.value_or(0) >= mostly)
-        return "they hold the GIL " + percent(threads.gil_held) + " of the time";
+        return "they hold the GIL " + percent(std::min(1.0, *threads.gil_held)) + " of the time";
     return "they wait for the GIL " + percent(threads.gil_wait) + " of the time";
 }
 
@@ -143,9 +164,31 @@ std::string about_threads(const comparison& all, const std::vector<candidate>& f
     const candidate* threads = beside(from, worker_kind::threads, workers);
     if (!threads)
         return "";
-    const double gain = threads->speedup.median;
+    const double gain = threads->measured.median;
     const std::string how = gain < worthwhile ? "threads gain nothing" : "threads reach only " + times(gain);
     return how + (is_held_up_by_gil(*threads->way) ? " because " + gil_words(*threads->way) : "");
+}
+
+/// From nothing to workers that have all modules they need.
+std::optional<nanoseconds> beginning(const configuration& way) {
+    return way.startup ? std::optional(*way.startup + way.imports.value_or(nanoseconds{0})) : std::nullopt;
+}
+
+/// "take 3.10 s to start and import instead of 22.0 ms"; empty where it is not longer.
+std::string longer_beginning(const configuration& beaten, const configuration& choice) {
+    const auto theirs = beginning(beaten);
+    const auto ours = beginning(choice);
+    if (!theirs || !ours || *theirs <= *ours)
+        return "";
+    const bool imported = beaten.imports || choice.imports;
+    return "take " + duration(theirs) + (imported ? " to start and import" : " to start") + " instead of " +
+           duration(ours);
+}
+
+/// Little data takes long only where something else does, such as waiting for a core.
+bool is_held_up_by_data(const configuration& way) {
+    constexpr std::int64_t little = 256 * 1024;
+    return way.transfer.value_or(0) >= notable && way.moved_bytes.value_or(little) >= little;
 }
 
 /// Why not the other kind that has GILs of its own.
@@ -156,14 +199,15 @@ std::string about_other(const comparison& all, const std::vector<candidate>& fro
     const candidate* beaten = beside(from, other, choice.way->workers);
     if (!beaten)
         return "";
-    if (beaten->speedup.median < choice.speedup.median * as_good)
-        return words_for(other) + " reach " + times(beaten->speedup.median) +
-               (beaten->way->transfer.value_or(0) >= notable
+    const bool is_slower = beaten->measured.median < choice.measured.median * as_good;
+    if (is_slower != (beaten->speedup().median < choice.speedup().median * as_good))
+        return ""; // a matter of the moment
+    if (is_slower)
+        return words_for(other) + " reach " + times(beaten->measured.median) +
+               (is_held_up_by_data(*beaten->way)
                     ? ", " + percent(beaten->way->transfer) + " of their time goes into moving data"
                     : "");
-    std::string costs;
-    if (beaten->way->startup && choice.way->startup && *beaten->way->startup > *choice.way->startup)
-        costs = "take " + duration(beaten->way->startup) + " to start instead of " + duration(choice.way->startup);
+    std::string costs = longer_beginning(*beaten->way, *choice.way);
     if (beaten->way->memory_bytes && choice.way->memory_bytes && *beaten->way->memory_bytes > *choice.way->memory_bytes)
         costs += std::string(costs.empty() ? "take " : " and ") + bytes(beaten->way->memory_bytes) + " instead of " +
                  bytes(choice.way->memory_bytes);
@@ -174,22 +218,17 @@ std::string joined(const std::string& first, const std::string& second) {
     return first + (first.empty() || second.empty() ? "" : "; ") + second;
 }
 
-/// "; threads start fastest and need least memory", as far as it is so.
+/// "; threads start fastest", if it is so.
 std::string costs_of_threads(const std::vector<candidate>& from, const configuration& way) {
     bool fastest = way.startup.has_value();
-    bool least = way.memory_bytes.has_value();
     bool alone = true;
     for (const candidate& one : from) {
         if (one.way->kind == worker_kind::threads || one.way->workers != way.workers)
             continue;
         alone = false;
         fastest = fastest && one.way->startup && *way.startup <= *one.way->startup;
-        least = least && one.way->memory_bytes && *way.memory_bytes <= *one.way->memory_bytes;
     }
-    if (alone || (!fastest && !least))
-        return "";
-    return std::string("; threads ") + (fastest ? "start fastest" : "") + (fastest && least ? " and " : "") +
-           (least ? "need least memory" : "");
+    return alone || !fastest ? "" : "; threads start fastest";
 }
 
 recommendation threads_are_enough(const comparison& all, const std::vector<candidate>& from, const candidate& choice) {
@@ -219,8 +258,8 @@ recommendation use(const comparison& all, const std::vector<candidate>& from) {
         made = {way.kind, way.workers, python ? cause::parallel_python : cause::faster,
                 joined(about_threads(all, from, way.workers), about_other(all, from, choice))};
     }
-    made.sentence = "Use " + magic(*way.kind, way.workers) + ": " + times(choice.speedup.median) +
-                    " as fast as serial" + (made.sentence.empty() ? "" : "; " + made.sentence);
+    made.sentence = "Use " + magic(*way.kind, way.workers) + ": " + factors(choice) +
+                    (made.sentence.empty() ? "" : "; " + made.sentence);
     return made;
 }
 
@@ -229,14 +268,20 @@ std::string moving(const candidate& one) {
     return "moving " + what + " takes " + percent(one.way->transfer) + " of the time with " + words_for(*one.way->kind);
 }
 
-/// Empty where all had one worker only.
-std::string best_of_the_others(const std::vector<candidate>& from) {
+/// As measured; null where all had one worker only.
+const candidate* fastest(const std::vector<candidate>& from) {
     const candidate* best = nullptr;
     for (const candidate& one : from)
-        if (one.way->workers > 1 && (!best || one.speedup.median > best->speedup.median))
+        if (one.way->workers > 1 && (!best || one.measured.median > best->measured.median))
             best = &one;
-    return best ? "the best of the others, " + label_of(*best->way) + ", is " + times(best->speedup.median) + " as fast"
-                : "one worker does what serial does";
+    return best;
+}
+
+std::string best_of_the_others(const std::vector<candidate>& from) {
+    const candidate* best = fastest(from);
+    return best
+               ? "the best of the others, " + label_of(*best->way) + ", is " + times(best->measured.median) + " as fast"
+               : "one worker does what serial does";
 }
 
 recommendation stay_serial(const comparison& all, const std::vector<candidate>& from) {
@@ -244,30 +289,55 @@ recommendation stay_serial(const comparison& all, const std::vector<candidate>& 
     made.why = cause::no_gain;
     made.sentence = "Stay serial: " + best_of_the_others(from);
     const auto serial = std::ranges::find_if(all.configurations, [](const auto& one) { return !one.kind; });
-    const bool is_short = std::ranges::any_of(serial->walls, [](nanoseconds wall) { return wall < short_cell; });
+    const nanoseconds usual{static_cast<std::int64_t>(time_of(all, *serial)->median)};
+    const bool is_short = usual < short_cell;
     const candidate* moved = nullptr;
     for (const candidate& one : from)
-        if (one.way->kind != worker_kind::threads && one.way->transfer.value_or(0) >= notable &&
-            (!moved || one.speedup.median > moved->speedup.median))
+        if (one.way->kind != worker_kind::threads && is_held_up_by_data(*one.way) &&
+            (!moved || one.speedup().median > moved->speedup().median))
             moved = &one;
     const candidate* threads = of_kind(from, worker_kind::threads);
     const bool held_up = threads && is_held_up_by_gil(*threads->way);
     const std::string held = !held_up ? ""
-                             : threads->speedup.median >= worthwhile
-                                 ? "but that can only be luck, because " + gil_words(*threads->way)
+                             : threads->measured.median >= worthwhile
+                                 ? "that is probably noise, because " + gil_words(*threads->way)
                                  : "threads gain nothing because " + gil_words(*threads->way);
     if (moved && !is_short) {
         made.why = cause::data;
         made.sentence += "; the data costs more to move than the work saves (" + moving(*moved) + ")";
     } else if (is_short) {
         made.why = cause::too_short;
-        made.sentence +=
-            "; the cell takes " + duration(*std::ranges::min_element(serial->walls)) + ", too little to hand out";
+        made.sentence += "; the cell takes " + duration(usual) + ", too little to hand out";
     }
     made.sentence = joined(made.sentence, held);
     if (all.environment.cores.size() == 1)
         made.sentence += "; there is only one core";
     return made;
+}
+
+/// What was measured and what an idle machine would show lead to different answers, or cannot be trusted.
+recommendation undecided(const std::vector<candidate>& from) {
+    const candidate* best = fastest(from);
+    recommendation made;
+    made.why = cause::disturbed;
+    made.sentence = "No recommendation, because other programs used the cores";
+    if (best)
+        made.sentence += "; " + magic(*best->way->kind, best->way->workers) + " was " + times(best->measured.median) +
+                         " as fast as serial";
+    return made;
+}
+
+recommendation decided(const comparison& all, const std::vector<candidate>& from) {
+    const bool would_gain = std::ranges::any_of(from, gains_something);
+    const bool gained = std::ranges::any_of(from, gained_something);
+    if (disturbance_of(all) < disturbing)
+        return gained ? use(all, from) : stay_serial(all, from);
+    if (would_gain != gained || disturbance_of(all) > too_disturbed)
+        return undecided(from);
+    if (!gained)
+        return stay_serial(all, from);
+    const bool agree = gained_something(cheapest_of_the_best(from, all.environment.cores.size()));
+    return agree ? use(all, from) : undecided(from);
 }
 
 recommendation without_figures(const comparison& all) {
@@ -288,11 +358,12 @@ recommendation recommendation_for(const comparison& all) {
         made.sentence += ".";
         return made;
     }
-    const bool gains = std::ranges::any_of(from, gains_something);
-    recommendation made = gains ? use(all, from) : stay_serial(all, from);
+    recommendation made = decided(all, from);
     const auto differs = std::ranges::find(all.configurations, agreement::different, &configuration::results);
-    if (differs != all.configurations.end())
-        made.sentence += "; but " + label_of(*differs) + " returned something else: see to that first";
+    if (const std::string varying = variation_text(all); !varying.empty())
+        made.sentence += "; " + varying;
+    else if (differs != all.configurations.end())
+        made.sentence += "; but " + label_of(*differs) + " returned something else: find out why first";
     made.sentence += ".";
     return made;
 }
@@ -315,61 +386,10 @@ std::string_view name_of(recommendation::cause why) {
         return "no_gain";
     case cause::faster:
         return "faster";
+    case cause::disturbed:
+        return "disturbed";
     }
     return "unknown";
-}
-
-std::string reading_text(const comparison& all) {
-    switch (all.reading) {
-    case work_reading::divided:
-        return "The cell reads `workers`, so the workers divide its work: serial is one run with `worker` 0 of 1.";
-    case work_reading::numbered:
-        return "The cell reads `worker`, so each worker has a part of its own: serial is the same parts one after the "
-               "other.";
-    case work_reading::repeated:
-        return "The cell reads neither `worker` nor `workers`, so each worker does all of its work: times are per run "
-               "of the cell, speed-up compares work per second.";
-    case work_reading::mapped:
-        return "The cell runs once for each item, and the workers share the items out: serial is one item after the "
-               "other.";
-    }
-    return "";
-}
-
-std::string disturbance_text(const comparison& all) {
-    constexpr double disturbing = 0.05;
-    double most = 0;
-    for (const configuration& one : all.configurations)
-        most = std::max(most, core_wait_of(one).value_or(0));
-    if (most < disturbing)
-        return "";
-    return "Other programs had the cores for up to " + percent(most) +
-           " of the time; speed-up leaves that out. On a quiet machine the figures are surer.";
-}
-
-std::string agreement_text(const comparison& all) {
-    std::string different;
-    std::string unknown;
-    bool any = false;
-    for (const configuration& one : all.configurations) {
-        if (!one.kind || one.walls.empty())
-            continue;
-        any = true;
-        std::string& list = one.results == agreement::different ? different : unknown;
-        if (one.results != agreement::same)
-            list += (list.empty() ? "" : ", ") + label_of(one);
-    }
-    if (!any)
-        return "";
-    const std::string with = all.reading == work_reading::divided
-                                 ? "Compared the workers' results with those of the other kinds with as many workers"
-                                 : "Compared each " +
-                                       std::string(all.reading == work_reading::mapped ? "item" : "worker") +
-                                       "'s result with that of the serial run";
-    std::string text = with + ": " + (different.empty() ? "" : "different with " + different);
-    if (!unknown.empty())
-        text += (different.empty() ? "" : "; ") + std::string("nothing to compare for ") + unknown;
-    return text + (different.empty() && unknown.empty() ? "all the same." : ".");
 }
 
 } // namespace xcores::model

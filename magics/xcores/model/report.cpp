@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/model/report.hpp>
 
+#include <algorithm>
+
 namespace xcores::model {
 
 std::string_view name_of(worker_kind kind) {
@@ -79,6 +81,25 @@ std::string_view name_of(outcome_kind kind) {
         return "failed";
     }
     return "unknown";
+}
+
+void add(std::optional<traffic>& sum, const std::optional<traffic>& more) {
+    if (!more)
+        return;
+    const traffic before = sum.value_or(traffic{});
+    sum = traffic{before.copied + more->copied, before.shared + more->shared};
+}
+
+void add(std::optional<recorded_events>& sum, const std::optional<recorded_events>& more) {
+    if (!more)
+        return;
+    auto all = sum.value_or(recorded_events{});
+    all.switches += more->switches;
+    all.preemptions += more->preemptions;
+    all.acquisitions += more->acquisitions;
+    all.longest_wait = std::max(all.longest_wait, more->longest_wait);
+    all.sampled += more->sampled;
+    sum = all;
 }
 
 } // namespace xcores::model

@@ -86,6 +86,12 @@ struct outcome {
     bool operator==(const outcome&) const = default;
 };
 
+/// `outcome::message` of a worker that had to stop for the failure of an item that another one ran.
+inline constexpr std::string_view stopped_for_an_item = "stopped because an item failed";
+
+/// Imports that took less time than this are no phase of their own.
+inline constexpr nanoseconds shortest_import = std::chrono::milliseconds{1};
+
 /// How many bytes of values went one way.
 struct traffic {
     std::int64_t copied = 0;
@@ -102,6 +108,9 @@ struct worker_record {
     std::int64_t native_thread_id = 0; ///< 0 when unknown
 
     std::optional<interval> startup; ///< empty: the worker was already there (warm)
+    /// The import of modules that its data needs. It alternates with the transfer: this is the sum of the times, put
+    /// before it. Empty: nothing was imported, or in less than `shortest_import`, which counts as transfer.
+    std::optional<interval> imports;
     std::optional<interval> transfer_in;
     std::optional<interval> run;
     std::optional<interval> transfer_out;
@@ -126,6 +135,7 @@ struct worker_record {
 
     outcome how;
     std::string result;      ///< short repr of the value of the cell's last expression; empty: None or no value
+    std::string open_line;   ///< while it runs: the line that it has begun to print and not ended
     std::vector<span> spans; ///< from the sampler; empty: not sampled
 
     bool operator==(const worker_record&) const = default;
@@ -140,16 +150,47 @@ struct gil_record {
     bool operator==(const gil_record&) const = default;
 };
 
+/// What was recorded event by event instead of sampled; sums over all workers.
+struct recorded_events {
+    std::int64_t switches = 0;     ///< a worker got a core so often
+    std::int64_t preemptions = 0;  ///< a worker lost its core to another thread so often
+    std::int64_t acquisitions = 0; ///< a worker took its GIL so often
+    nanoseconds longest_wait{};    ///< for a GIL
+    nanoseconds sampled{};         ///< for so long a worker was sampled all the same, to bound the cost
+
+    bool operator==(const recorded_events&) const = default;
+};
+
+/// Calls `visit(name, value)` for each of its fields, a count or a time: under these names they stand in JSON.
+template <typename Record, typename Visitor>
+void for_each_field(Record& of, Visitor&& visit) {
+    visit("switches", of.switches);
+    visit("preemptions", of.preemptions);
+    visit("acquisitions", of.acquisitions);
+    visit("longest_wait_ns", of.longest_wait);
+    visit("sampled_ns", of.sampled);
+}
+
 /// What the sampler did and what it cost.
 struct sampling_record {
-    nanoseconds period{};                     ///< as asked for
-    std::optional<nanoseconds> widest_period; ///< as it became, where sampling slowed down to stay within its budget
+    nanoseconds period{};                       ///< as asked for
+    std::optional<nanoseconds> widest_period{}; ///< as it became, where sampling slowed down to stay within its budget
     std::int64_t ticks = 0;
-    std::int64_t missed = 0;             ///< ticks that fell due while an earlier one was late
-    nanoseconds cost{};                  ///< CPU time of the sampler threads, all processes together
-    std::optional<nanoseconds> latest{}; ///< the worst lateness of a tick
+    std::int64_t missed = 0;                   ///< ticks that fell due while an earlier one was late
+    nanoseconds cost{};                        ///< CPU time of the sampler threads, all processes together
+    std::optional<nanoseconds> latest{};       ///< the worst lateness of a tick
+    std::optional<recorded_events> recorded{}; ///< empty: all was sampled
 
     bool operator==(const sampling_record&) const = default;
+};
+
+/// One item that gave no result.
+struct item_failure {
+    std::int64_t index = 0;
+    int worker = 0;
+    std::string what; ///< one line: "ZeroDivisionError: division by zero"
+
+    bool operator==(const item_failure&) const = default;
 };
 
 /// How far a mapped cell has come.
@@ -157,6 +198,7 @@ struct items_record {
     std::int64_t done = 0;             ///< failed ones included
     std::int64_t failed = 0;           ///< raised, or ended the process
     std::optional<std::int64_t> total; ///< empty: not known, or without end
+    std::optional<item_failure> first_failure{};
 
     bool operator==(const items_record&) const = default;
 };
@@ -209,6 +251,10 @@ struct report {
 
     bool operator==(const report&) const = default;
 };
+
+/// What is unknown adds nothing.
+void add(std::optional<traffic>& sum, const std::optional<traffic>& more);
+void add(std::optional<recorded_events>& sum, const std::optional<recorded_events>& more);
 
 std::string_view name_of(worker_kind);
 std::string_view name_of(lane_kind);

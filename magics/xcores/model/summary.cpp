@@ -2,6 +2,7 @@
 #include <xcores/model/summary.hpp>
 
 #include <algorithm>
+#include <limits>
 
 #include <xcores/model/format.hpp>
 
@@ -108,13 +109,6 @@ std::vector<interval> without(const std::vector<interval>& all, const std::vecto
     return rest;
 }
 
-void add(std::optional<traffic>& sum, const std::optional<traffic>& more) {
-    if (!more)
-        return;
-    const traffic before = sum.value_or(traffic{});
-    sum = traffic{before.copied + more->copied, before.shared + more->shared};
-}
-
 int bound_of(const report& from) {
     const auto workers = std::ssize(from.workers);
     const auto cores = from.environment.cores.empty() ? workers : std::ssize(from.environment.cores);
@@ -155,13 +149,25 @@ std::optional<double> gil_wait_share(const state_times& times) {
 std::optional<double> cpu_share(const worker_record& worker) {
     if (!worker.run || !worker.cpu || worker.run->length() <= nanoseconds{0})
         return std::nullopt;
-    return ratio(*worker.cpu, worker.run->length());
+    const double share = ratio(*worker.cpu, worker.run->length());
+    return worker.lane == lane_kind::process ? share : std::min(1.0, share); // the clocks are not read together
 }
+
+namespace {
+
+/// Clocks of CPU and wall are not read together, so that in a short run the one may be ahead of the other.
+double cores_there_are(const report& from) {
+    const std::size_t cores = from.environment.cores.size();
+    return cores > 0 ? static_cast<double>(cores) : std::numeric_limits<double>::max();
+}
+
+} // namespace
 
 totals totals_of(const report& from) {
     totals sum;
     sum.speedup_bound = bound_of(from);
     sum.cpu = nanoseconds{0};
+    nanoseconds known{};
     for (const worker_record& worker : from.workers) {
         if (worker.memory_bytes)
             sum.memory_bytes = sum.memory_bytes.value_or(0) + *worker.memory_bytes;
@@ -174,13 +180,24 @@ totals totals_of(const report& from) {
             continue;
         const interval whole = sum.running.value_or(*worker.run);
         sum.running = interval{std::min(whole.start, worker.run->start), std::max(whole.end, worker.run->end)};
+        known += worker.cpu.value_or(nanoseconds{0});
         sum.cpu = sum.cpu && worker.cpu ? std::optional(*sum.cpu + *worker.cpu) : std::nullopt;
     }
     if (!sum.running)
         sum.cpu = std::nullopt;
     if (sum.cpu && sum.running->length() > nanoseconds{0})
-        sum.cores_busy = ratio(*sum.cpu, sum.running->length());
+        sum.cores_busy = std::min(ratio(*sum.cpu, sum.running->length()), cores_there_are(from));
+    if (sum.running && !sum.cpu && known > nanoseconds{0} && sum.running->length() > nanoseconds{0})
+        sum.least_busy = std::min(ratio(known, sum.running->length()), cores_there_are(from));
     return sum;
+}
+
+std::string running_words(const report& from) {
+    const auto running = totals_of(from).running;
+    if (!running || from.kind == worker_kind::cores)
+        return "";
+    const std::string ran = duration(running->length());
+    return ran == duration(from.elapsed) ? "" : ", of which the cell ran " + ran;
 }
 
 std::vector<interval> unclear_holding(const report& from, const gil_record& gil) {
@@ -188,8 +205,25 @@ std::vector<interval> unclear_holding(const report& from, const gil_record& gil)
     return unclear.empty() ? unclear : without(unclear, merged(spans_with(from, gil, gil_state::held)));
 }
 
-std::optional<double> held_share(const report& from, const gil_record& gil) {
-    constexpr double least_known = 0.5;
+namespace {
+
+/// What the clock counted and no sample shows.
+nanoseconds unseen_cpu(const report& from, const gil_record& gil) {
+    nanoseconds unseen{};
+    for (const int position : gil.workers) {
+        const worker_record* worker = worker_at(from, position);
+        if (!worker || !worker->cpu)
+            continue;
+        const state_times times = times_of(*worker);
+        unseen += std::max(nanoseconds{0},
+                           *worker->cpu - times.running_with_gil - times.running_without_gil - times.running_unclear);
+    }
+    return unseen;
+}
+
+} // namespace
+
+std::optional<bounds> held_bounds(const report& from, const gil_record& gil) {
     const auto running = totals_of(from).running;
     if (!running || running->length() <= nanoseconds{0})
         return std::nullopt;
@@ -199,23 +233,24 @@ std::optional<double> held_share(const report& from, const gil_record& gil) {
     nanoseconds sum{};
     for (const nanoseconds one : *held)
         sum += one;
-    nanoseconds known = running->length();
+    nanoseconds perhaps = unseen_cpu(from, gil);
     for (const interval& one : unclear_holding(from, gil))
-        known -= overlap(one, *running);
-    return ratio(known, running->length()) >= least_known ? std::optional(ratio(sum, known)) : std::nullopt;
+        perhaps += overlap(one, *running);
+    const double least = ratio(sum, running->length());
+    return bounds{least, std::max(least, std::min(1.0, ratio(sum + perhaps, running->length())))};
+}
+
+std::optional<double> held_share(const report& from, const gil_record& gil) {
+    const auto held = held_bounds(from, gil);
+    return held && held->is_narrow() ? std::optional(held->least) : std::nullopt;
 }
 
 std::string held_words(const report& from, const gil_record& gil) {
-    constexpr double worth_telling = 0.05;
-    const auto held = held_share(from, gil);
-    if (!held)
-        return "";
-    const auto running = totals_of(from).running.value_or(interval{});
-    nanoseconds unclear{};
-    for (const interval& one : unclear_holding(from, gil))
-        unclear += overlap(one, running);
-    return "held " + percent(held) + " of the time" +
-           (ratio(unclear, running.length()) >= worth_telling ? " that is known" : "");
+    const auto held = held_bounds(from, gil);
+    const auto running = totals_of(from).running;
+    const bounds shown = held ? bounds{std::min(1.0, held->least), std::min(1.0, held->most)} : bounds{};
+    const std::string share = held ? sampled_percent(from, shown, running->length()) : "";
+    return share.empty() ? "" : "held " + share + " of the time";
 }
 
 std::vector<double> holders_of(const report& from, const gil_record& gil) {

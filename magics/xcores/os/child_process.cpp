@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <xcores/os/child_process.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <system_error>
 
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 extern char** environ;
 
@@ -38,19 +41,30 @@ struct attributes {
 
 } // namespace
 
-child_process::child_process(const std::vector<std::string>& command,
-                             const std::vector<std::pair<int, int>>& inherited) {
+child_process::child_process(const std::vector<std::string>& command, const std::vector<std::pair<int, int>>& inherited,
+                             const std::string& variable) {
     file_actions actions;
-    for (const auto& [here, there] : inherited)
+    int last = STDERR_FILENO;
+    for (const auto& [here, there] : inherited) {
         posix_spawn_file_actions_adddup2(&actions.value, here, there);
+        last = std::max(last, there);
+    }
+    posix_spawn_file_actions_addclosefrom_np(&actions.value, last + 1);
     attributes how;
     std::vector<char*> argv;
     for (const auto& argument : command)
         argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
-    const int error = posix_spawn(&id_, argv.front(), &actions.value, &how.value, argv.data(), environ);
+    std::vector<char*> variables;
+    if (!variable.empty())
+        variables.push_back(const_cast<char*>(variable.c_str()));
+    for (char** entry = environ; entry && *entry; ++entry)
+        variables.push_back(*entry);
+    variables.push_back(nullptr);
+    const int error = posix_spawn(&id_, argv.front(), &actions.value, &how.value, argv.data(), variables.data());
     if (error != 0)
         throw std::system_error(error, std::generic_category(), "starting " + command.front());
+    handle_ = unique_fd(static_cast<int>(::syscall(SYS_pidfd_open, id_, 0)));
 }
 
 child_process::~child_process() {
@@ -66,6 +80,12 @@ void child_process::signal(int number) noexcept {
         ::kill(id_, number);
 }
 
+void child_process::signal_group(int number) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (!reaped_)
+        ::kill(-id_, number);
+}
+
 exit_status child_process::wait() noexcept {
     siginfo_t info{};
     // Leave it a zombie first: until the id is released under the lock, signal() can only hit our own child.
@@ -75,6 +95,7 @@ exit_status child_process::wait() noexcept {
     if (reaped_)
         return {};
     reaped_ = true;
+    ::kill(-id_, SIGTERM);
     int status = 0;
     pid_t got = -1;
     while ((got = waitpid(id_, &status, 0)) < 0 && errno == EINTR) {

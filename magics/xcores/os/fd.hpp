@@ -21,6 +21,7 @@ public:
 
     int get() const noexcept { return fd_; }
     explicit operator bool() const noexcept { return fd_ >= 0; }
+    int release() noexcept { return std::exchange(fd_, -1); } ///< no longer owns it
     void reset() noexcept {
         if (fd_ >= 0)
             ::close(fd_);

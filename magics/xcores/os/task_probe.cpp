@@ -7,10 +7,12 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace xcores::os {
 namespace {
@@ -95,6 +97,25 @@ thread_probe::situation task_probe::situation() noexcept {
     if (!system_call_)
         system_call_ = opened(folder_ + "syscall");
     return situation_in(system_call_);
+}
+
+std::optional<nanoseconds> task_probe::began() const {
+    std::ifstream file(folder_ + "stat");
+    std::string text;
+    std::getline(file, text);
+    const auto name_end = text.rfind(')'); // the second field
+    if (name_end == std::string::npos)
+        return std::nullopt;
+    std::istringstream fields(text.substr(name_end + 1));
+    constexpr int fields_between = 19; // state to itrealvalue
+    std::string skipped;
+    for (int field = 0; field < fields_between; ++field)
+        fields >> skipped;
+    std::int64_t ticks = 0; // since the machine was started, times asleep included
+    if (!(fields >> ticks))
+        return std::nullopt;
+    const auto since_start = nanoseconds{std::chrono::seconds{ticks}} / ::sysconf(_SC_CLK_TCK);
+    return since_start - (read_clock(CLOCK_BOOTTIME) - now());
 }
 
 std::optional<nanoseconds> task_probe::queue_wait() const {

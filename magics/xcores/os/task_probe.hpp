@@ -33,6 +33,9 @@ public:
     /// Of a thread: what it is in the middle of. A process says unknown.
     thread_probe::situation situation() noexcept;
 
+    /// When it began, by the monotonic clock, up to 10 ms too early: the system counts in ticks (proc_pid_stat(5)).
+    std::optional<nanoseconds> began() const;
+
     std::optional<nanoseconds> queue_wait() const; ///< of a thread: time runnable without a core since it began
     std::string command() const;                   ///< the name that the system knows it by; empty when it has ended
 

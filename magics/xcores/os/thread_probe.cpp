@@ -129,22 +129,4 @@ void core_choice::pin(int core) noexcept {
     run_on(core < 0 ? std::exchange(before_, {}) : std::vector{core});
 }
 
-namespace {
-
-void give_name(pthread_t thread, const char* name) noexcept {
-    char kept[16] = {};
-    std::strncpy(kept, name, sizeof kept - 1);
-    pthread_setname_np(thread, kept);
-}
-
-} // namespace
-
-void name_this_thread(const char* name) noexcept {
-    give_name(pthread_self(), name);
-}
-
-void name_thread(std::thread& thread, const char* name) noexcept {
-    give_name(thread.native_handle(), name);
-}
-
 } // namespace xcores::os

@@ -71,10 +71,4 @@ private:
     std::vector<int> before_;
 };
 
-/// Threads of ours are called "xcores …"; of these, workers run the notebook's code.
-inline constexpr const char* worker_thread_name = "xcores worker";
-
-void name_this_thread(const char* name) noexcept;          ///< at most 15 bytes are kept
-void name_thread(std::thread&, const char* name) noexcept; ///< at once, while the thread may not yet have run
-
 } // namespace xcores::os

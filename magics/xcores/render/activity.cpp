@@ -5,6 +5,8 @@
 #include <cmath>
 #include <set>
 
+#include <xcores/model/certainty.hpp>
+
 namespace xcores::render {
 
 namespace {
@@ -23,7 +25,7 @@ void extend(std::vector<stretch>& to, stretch next) {
 }
 
 nanoseconds resolution_of(const model::report& from) {
-    return from.sampling ? 2 * from.sampling->widest_period.value_or(from.sampling->period) : nanoseconds{0};
+    return 2 * model::sampling_interval(from);
 }
 
 interval run_of(const model::worker_record& worker) {
@@ -182,7 +184,7 @@ std::vector<int> cores_of(const model::report& from) {
 interval extent_of(const model::report& from) {
     nanoseconds end = std::max(from.elapsed, nanoseconds{1});
     for (const model::worker_record& worker : from.workers) {
-        for (const auto& phase : {worker.startup, worker.transfer_in, worker.run, worker.transfer_out})
+        for (const auto& phase : {worker.startup, worker.imports, worker.transfer_in, worker.run, worker.transfer_out})
             end = phase ? std::max(end, phase->end) : end;
         end = worker.spans.empty() ? end : std::max(end, run_of(worker).end);
     }

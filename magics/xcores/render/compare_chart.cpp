@@ -54,6 +54,8 @@ std::string hover_of(const model::comparison& from, const model::configuration& 
         words += " (" + time_text(time->least) + " to " + time_text(time->most) + ")";
     if (const auto speedup = model::speedup_of(from, one))
         words += ", speed-up " + model::fixed(speedup->median, 2);
+    if (const auto idle = model::idle_speedup_of(from, one))
+        words += ", on an idle machine about " + model::fixed(idle->median, 1);
     return words;
 }
 
@@ -107,6 +109,10 @@ double draw_bars(canvas& on, const model::comparison& from, double y) {
 
 double draw_head(canvas& on, const model::comparison& from, double y) {
     constexpr std::size_t most_lines = 5;
+    for (const std::string& line : wrapped(model::disturbance_text(from), picture_width - 2 * margin, 13, false)) {
+        on.text(margin, y + 13, line, {.size = 13, .fill = on.colours().ink});
+        y += 20;
+    }
     auto lines = wrapped(model::recommendation_for(from).sentence, picture_width - 2 * margin, 16, true);
     lines.resize(std::min(lines.size(), most_lines));
     for (const std::string& line : lines) {
@@ -118,8 +124,7 @@ double draw_head(canvas& on, const model::comparison& from, double y) {
 }
 
 double draw_notes(canvas& on, const model::comparison& from, double y) {
-    for (const std::string& note :
-         {model::reading_text(from), model::agreement_text(from), model::disturbance_text(from)})
+    for (const std::string& note : {model::reading_text(from), model::agreement_text(from), idle_text(from)})
         for (const std::string& line : wrapped(note, picture_width - 2 * margin, 11, false)) {
             on.text(margin, y + 11, line, {.size = 11, .fill = on.colours().faint_ink});
             y += 16;

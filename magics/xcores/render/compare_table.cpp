@@ -39,6 +39,12 @@ std::string speedup_cell(const model::comparison& from, const model::configurati
     return model::fixed(speedup->median, 2);
 }
 
+/// An estimate is marked as one.
+std::string idle_cell(const model::comparison& from, const model::configuration& one) {
+    const auto idle = model::idle_speedup_of(from, one);
+    return idle ? "≈ " + model::fixed(idle->median, 1) : std::string(model::unknown_text);
+}
+
 std::string startup_cell(const model::configuration& one) {
     return one.kind ? model::duration(one.startup) : "none";
 }
@@ -53,6 +59,8 @@ grid_cell outcome_cell(const model::configuration& one) {
         return {"same", look::words};
     case model::agreement::different:
         return {"different results", look::failure};
+    case model::agreement::varies:
+        return {"varies", look::words};
     case model::agreement::unknown:
         break;
     }
@@ -78,8 +86,9 @@ std::vector<grid_cell> line_of(const model::comparison& from, const model::confi
             {time_cell(time)},
             {spread_cell(one, time)},
             {speedup_cell(from, one)},
-            {model::percent(model::efficiency_of(from, one))},
+            {idle_cell(from, one)},
             {startup_cell(one)},
+            {model::duration(one.imports)},
             {one.cores_busy ? model::fixed(*one.cores_busy, 2) : std::string(model::unknown_text)},
             {model::percent(one.gil_wait)},
             {matters(from, model::core_wait_of) ? model::percent(model::core_wait_of(one)) : ""},
@@ -89,27 +98,59 @@ std::vector<grid_cell> line_of(const model::comparison& from, const model::confi
             outcome_cell(one)};
 }
 
+/// What the column is of; empty without one.
+std::string memory_text(const model::comparison& from) {
+    using model::worker_kind;
+    const auto known = [&](worker_kind kind) {
+        return std::ranges::any_of(from.configurations, [kind](const model::configuration& one) {
+            return one.kind == kind && one.memory_bytes;
+        });
+    };
+    std::string text;
+    if (known(worker_kind::subinterp))
+        text = "of interpreters the growth of the notebook's process";
+    if (known(worker_kind::procs))
+        text += std::string(text.empty() ? "" : ", ") + "of processes all that they hold, shared pages counted once";
+    return text.empty() ? "" : "Memory: " + text + ".";
+}
+
 grid grid_of(const model::comparison& from) {
     grid all;
     all.caption = model::recommendation_for(from).sentence;
     const std::string time = from.reading == model::work_reading::repeated ? "time per run" : "time";
-    all.heads = {{"", look::words},       {time},       {"spread"},    {"speed-up"}, {"efficiency"}, {"start-up"},
-                 {"cores busy"},          {"GIL wait"}, {"core wait"}, {"moving"},   {"moved"},      {"memory"},
-                 {"results", look::words}};
+    all.heads = {{"", look::words}, {time},
+                 {"spread"},        {"speed-up"},
+                 {"idle machine"},  {"start-up"},
+                 {"import"},        {"cores busy"},
+                 {"GIL wait"},      {"lost to others"},
+                 {"moving"},        {"moved"},
+                 {"memory"},        {"results", look::words}};
     for (const model::configuration& one : from.configurations)
         if (all.rows.size() < most_rows)
             all.rows.push_back(line_of(from, one));
     if (all.rows.size() < from.configurations.size())
         all.left_out = "and " + std::to_string(from.configurations.size() - all.rows.size()) + " more ways";
     drop_unknown_columns(all, 2);
+    all.banner = model::disturbance_text(from);
     all.notes = {circumstances_of(from), model::reading_text(from)};
-    for (std::string& note : std::array{model::agreement_text(from), model::disturbance_text(from)})
+    for (std::string& note : std::array{model::agreement_text(from), idle_text(from), memory_text(from)})
         if (!note.empty())
             all.notes.push_back(std::move(note));
     return all;
 }
 
 } // namespace
+
+std::string idle_text(const model::comparison& from) {
+    const auto estimated = [&](const model::configuration& one) {
+        return model::idle_speedup_of(from, one).has_value();
+    };
+    if (std::ranges::none_of(from.configurations, estimated))
+        return "";
+    return "Speed-up is the ratio of the times shown. ≈ is an estimate for an idle machine: the same times without "
+           "what "
+           "other programs took.";
+}
 
 std::string circumstances_of(const model::comparison& from) {
     std::string text = from.interrupted ? "Interrupted before the end of " : "";
@@ -119,7 +160,7 @@ std::string circumstances_of(const model::comparison& from) {
     const std::size_t cores = from.environment.cores.size();
     if (cores > 0)
         text += " on " + std::to_string(cores) + (cores == 1 ? " core" : " cores");
-    return text + ".";
+    return text + (from.rounds > 0 ? ". The times are of workers that had started already." : ".");
 }
 
 std::string html_table(const model::comparison& from) {

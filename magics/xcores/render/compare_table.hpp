@@ -13,6 +13,9 @@ std::string html_table(const model::comparison&);
 
 std::string text_table(const model::comparison&, int columns = 110);
 
+/// What the estimates for an idle machine are; empty where there are none.
+std::string idle_text(const model::comparison&);
+
 /// "3 rounds, in turns; Python 3.14.8 on 2 cores"
 std::string circumstances_of(const model::comparison&);
 

@@ -30,12 +30,13 @@ std::string_view glyph_for(activity what) {
     return "?";
 }
 
-std::string key_to(const std::set<activity>& what) {
+std::string key_to(const std::set<activity>& what, const std::vector<std::string>& more) {
     constexpr std::size_t widest = 80;
     constexpr std::string_view gap = "   ";
     std::vector<std::string> entries;
     for (const activity one : what)
         entries.push_back(std::string(glyph_for(one)) + " " + std::string(words_for(one)));
+    entries.insert(entries.end(), more.begin(), more.end());
     if (what.size() > 1)
         entries.emplace_back("▄ mixed, height: running");
     std::string lines;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <xcores/render/activity.hpp>
 
@@ -24,7 +26,8 @@ glyph glyph_of(const coverage&, std::size_t column);
 /// The character that stands for nothing but this.
 std::string_view glyph_for(activity);
 
-/// "█ running with the GIL   ░ waiting for the GIL   ▄ mixed, height: running", on as many lines as it needs
-std::string key_to(const std::set<activity>&);
+/// "█ running with the GIL   ░ waiting for the GIL   ▄ mixed, height: running", on as many lines as it needs. `more`:
+/// further entries, before that of what is mixed.
+std::string key_to(const std::set<activity>&, const std::vector<std::string>& more = {});
 
 } // namespace xcores::render

@@ -101,7 +101,8 @@ void drop_unknown_columns(grid& from, std::size_t first) {
 }
 
 std::string html_of(const grid& from) {
-    std::string result = "<p><b>" + escaped(from.caption) + "</b></p>\n";
+    std::string result = from.banner.empty() ? "" : "<p>⚠ " + escaped(from.banner) + "</p>\n";
+    result += "<p><b>" + escaped(from.caption) + "</b></p>\n";
     if (!from.rows.empty())
         result += "<table>\n<thead>" + html_line("th", from.heads) + "</thead>\n<tbody>\n";
     for (const auto& row : from.rows)
@@ -120,7 +121,8 @@ std::string html_of(const grid& from) {
 
 std::string text_of(const grid& from, int columns) {
     const auto widths = widths_of(from, columns);
-    std::string result = visible(from.caption) + "\n";
+    std::string result = from.banner.empty() ? "" : visible(from.banner) + "\n";
+    result += visible(from.caption) + "\n";
     if (!from.rows.empty())
         result += "\n" + text_line(from.heads, widths);
     for (const auto& row : from.rows)

@@ -15,6 +15,7 @@ struct grid_cell {
 };
 
 struct grid {
+    std::string banner{}; ///< to be read before the caption; empty: none
     std::string caption{};
     std::vector<grid_cell> heads{};
     std::vector<std::vector<grid_cell>> rows{};

@@ -26,6 +26,7 @@ constexpr std::size_t most_workers = 32;
 constexpr std::size_t least_name_width = 11;
 constexpr std::size_t most_name_width = 25;
 constexpr std::size_t phase_width = 24;
+constexpr auto receiving = "importing, receiving"; ///< which of them took how long is known afterwards
 
 /// Colours that can be read on white and on black.
 constexpr std::array<std::string_view, activities> inks{"#1F83C4", "#3FA3DB", "#1F83C4", "#12936E",
@@ -76,6 +77,18 @@ std::size_t name_width_of(const model::report& from) {
 std::string padded(const std::string& text, std::size_t width) {
     const std::size_t used = width_of(text);
     return text + std::string(used < width ? width - used : 0, ' ');
+}
+
+/// Below its bar: the line that the worker has begun and not ended, such as a progress bar.
+std::string open_line_of(const model::worker_record& worker, std::size_t names) {
+    constexpr std::size_t columns = phase_width + bar_columns;
+    if (worker.open_line.empty())
+        return "";
+    return std::string(names, ' ') + clipped(worker.open_line, columns) + "\n";
+}
+
+std::string escaped_line(std::string_view line) {
+    return line.empty() ? "" : escaped(line.substr(0, line.size() - 1)) + "\n";
 }
 
 std::string more_than_shown(const model::report& from) {
@@ -129,8 +142,8 @@ std::string phase_of(const model::report& from, const model::worker_record& work
     if (worker.run)
         return worker.items ? "running: " + model::items_text(*worker.items) : "running";
     if (worker.transfer_in)
-        return is_open(worker.transfer_in) ? "receiving" : "at the barrier";
-    return worker.startup && !is_open(worker.startup) ? "receiving" : "starting";
+        return is_open(worker.transfer_in) ? receiving : "waiting for the other workers";
+    return worker.startup && !is_open(worker.startup) ? receiving : "starting";
 }
 
 std::string live_html(const model::report& from) {
@@ -139,7 +152,7 @@ std::string live_html(const model::report& from) {
     for (std::size_t i = 0; i < from.workers.size() && i < most_workers; ++i) {
         const lane one = lane_of(from, from.workers[i]);
         result += escaped(padded(shortened(one.name, names - 1), names)) + escaped(padded(one.phase, phase_width)) +
-                  coloured(one.bar) + "  " + one.share + "\n";
+                  coloured(one.bar) + "  " + one.share + "\n" + escaped_line(open_line_of(from.workers[i], names));
     }
     return result + more_than_shown(from) + key_of(from) + "</pre>\n";
 }
@@ -150,7 +163,7 @@ std::string live_text(const model::report& from) {
     for (std::size_t i = 0; i < from.workers.size() && i < most_workers; ++i) {
         const lane one = lane_of(from, from.workers[i]);
         result += padded(shortened(one.name, names - 1), names) + padded(one.phase, phase_width) + plain(one.bar) +
-                  "  " + one.share + "\n";
+                  "  " + one.share + "\n" + open_line_of(from.workers[i], names);
     }
     return result + more_than_shown(from) + key_of(from);
 }

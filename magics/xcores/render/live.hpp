@@ -13,8 +13,8 @@
 /// ended has an `end` of `elapsed` (or later); a phase that has not begun is empty.
 namespace xcores::render {
 
-/// "starting", "receiving", "at the barrier", "running", "sending", or how it ended: "done", "raised
-/// ZeroDivisionError". Not escaped.
+/// "starting", "importing, receiving", "waiting for the other workers", "running", "sending", or how it ended: "done",
+/// "raised ZeroDivisionError". Not escaped.
 std::string phase_of(const model::report&, const model::worker_record&);
 
 /// One <pre> with inline colours only, so that an untrusted notebook shows it too.

@@ -141,8 +141,9 @@ nlohmann::json picture_bundle(const named_run& first, const named_run& second) {
             {"text/plain", text_timeline(first.run) + "\n" + text_timeline(second.run)}};
 }
 
-std::pair<nlohmann::json, nlohmann::json> with_metadata(nlohmann::json bundle) {
+std::pair<nlohmann::json, nlohmann::json> with_metadata(nlohmann::json bundle, const std::string& alt) {
     nlohmann::json metadata = picture_metadata(bundle);
+    metadata["image/png"]["alt"] = alt;
     return {std::move(bundle), std::move(metadata)};
 }
 

@@ -32,8 +32,9 @@ nlohmann::json picture_metadata(const nlohmann::json& bundle);
 nlohmann::json table_bundle(const named_run& first, const named_run& second);
 nlohmann::json picture_bundle(const named_run& first, const named_run& second);
 
-/// A bundle of one of these pictures, and its metadata.
-std::pair<nlohmann::json, nlohmann::json> with_metadata(nlohmann::json bundle);
+/// A bundle of one of these pictures, and its metadata. `alt`: what it shows, in words. nbconvert writes that to the
+/// page; JupyterLab 4.4 does not read it.
+std::pair<nlohmann::json, nlohmann::json> with_metadata(nlohmann::json bundle, const std::string& alt);
 
 /// {"text/html", "text/plain"} of the view while the run goes on.
 nlohmann::json live_bundle(const model::report&);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 
+#include <xcores/model/certainty.hpp>
 #include <xcores/model/format.hpp>
 #include <xcores/model/summary.hpp>
 #include <xcores/render/grid.hpp>
@@ -33,11 +34,13 @@ std::optional<double> gil_wait(const model::report& run) {
     model::state_times sum;
     for (const model::worker_record& worker : run.workers)
         sum += model::times_of(worker);
-    return model::gil_wait_share(sum);
+    const auto share = model::gil_wait_share(sum);
+    const bool tells = share && !model::sampled_percent(run, *share, sum.sampled).empty();
+    return tells ? share : std::nullopt; // from few samples no figure
 }
 
 std::optional<double> memory(const model::report& run) {
-    const auto sum = model::totals_of(run).memory_bytes;
+    const auto sum = model::totals_of(run).memory_together();
     return sum ? std::optional(static_cast<double>(*sum)) : std::nullopt;
 }
 
@@ -65,6 +68,7 @@ std::vector<figure> all_figures() {
     return {
         {"wall time", [](const auto& run) { return std::optional(static_cast<double>(run.elapsed.count())); }, as_time},
         {"longest start-up", [](const auto& run) { return longest(run, &record::startup); }, as_time},
+        {"longest import", [](const auto& run) { return longest(run, &record::imports); }, as_time},
         {"longest transfer in", [](const auto& run) { return longest(run, &record::transfer_in); }, as_time},
         {"longest run", [](const auto& run) { return longest(run, &record::run); }, as_time},
         {"longest transfer out", [](const auto& run) { return longest(run, &record::transfer_out); }, as_time},

@@ -23,6 +23,7 @@ constexpr double shift_per_kind = 7;
 struct point {
     int workers;
     model::measurement speedup;
+    std::optional<double> idle; ///< estimated
 };
 
 struct series {
@@ -30,13 +31,18 @@ struct series {
     std::vector<point> points;
 };
 
+std::optional<double> idle_of(const model::comparison& from, const model::configuration& way) {
+    const auto idle = model::idle_speedup_of(from, way);
+    return idle ? std::optional(idle->median) : std::nullopt;
+}
+
 std::vector<series> all_series(const model::comparison& from) {
     std::vector<series> all;
     for (const auto kind : {threads, subinterp, procs}) {
         series one{kind, {}};
         for (const model::configuration& way : from.configurations)
             if (const auto speedup = way.kind == kind ? model::speedup_of(from, way) : std::nullopt)
-                one.points.push_back({way.workers, *speedup});
+                one.points.push_back({way.workers, *speedup, idle_of(from, way)});
         std::ranges::sort(one.points, {}, &point::workers);
         if (!one.points.empty())
             all.push_back(std::move(one));
@@ -51,7 +57,7 @@ public:
         for (const series& one : all)
             for (const point& at : one.points) {
                 least_ = std::min(least_, at.speedup.least);
-                most_ = std::max({most_, at.speedup.most, static_cast<double>(at.workers)});
+                most_ = std::max({most_, at.speedup.most, at.idle.value_or(0), static_cast<double>(at.workers)});
                 counts_.push_back(at.workers);
             }
         std::ranges::sort(counts_);
@@ -170,8 +176,7 @@ void draw_bounds(canvas& on, const scales& to, std::size_t cores) {
     }
 }
 
-void draw_shape(canvas& on, model::worker_kind kind, double x, double y, double size) {
-    const std::string_view fill = colour_of(kind);
+void draw_shape(canvas& on, model::worker_kind kind, double x, double y, double size, std::string_view fill) {
     if (kind == subinterp) {
         on.box(x - size * 0.9, y - size * 0.9, size * 1.8, size * 1.8, fill);
     } else if (kind == procs) {
@@ -186,6 +191,16 @@ void draw_shape(canvas& on, model::worker_kind kind, double x, double y, double 
     }
 }
 
+void draw_shape(canvas& on, model::worker_kind kind, double x, double y, double size) {
+    draw_shape(on, kind, x, y, size, colour_of(kind));
+}
+
+/// An estimate is hollow.
+void draw_hollow_shape(canvas& on, model::worker_kind kind, double x, double y, double size) {
+    draw_shape(on, kind, x, y, size, colour_of(kind));
+    draw_shape(on, kind, x, y + (kind == procs ? size * 0.08 : 0), size * 0.6, on.colours().card);
+}
+
 void draw_series(canvas& on, const scales& to, const series& one) {
     const double shift = (static_cast<double>(one.kind) - 1) * shift_per_kind;
     std::string line;
@@ -197,8 +212,11 @@ void draw_series(canvas& on, const scales& to, const series& one) {
     }
     on.lines(line, colour_of(one.kind), 2);
     on.lines(spread, colour_of(one.kind), 1.4);
-    for (const point& at : one.points)
+    for (const point& at : one.points) {
+        if (at.idle)
+            draw_hollow_shape(on, one.kind, to.x(at.workers) + shift, to.y(*at.idle), mark_size);
         draw_shape(on, one.kind, to.x(at.workers) + shift, to.y(at.speedup.median), mark_size);
+    }
 }
 
 double draw_key(canvas& on, const std::vector<series>& all, const plot_place& place, double y) {
@@ -209,6 +227,9 @@ double draw_key(canvas& on, const std::vector<series>& all, const plot_place& pl
         on.text(x + 18, y + 10, words, {.size = 12, .fill = on.colours().ink});
         x += 18 + width_of_text(words, 12) + 24;
     }
+    const auto has_estimate = [](const point& at) { return at.idle.has_value(); };
+    if (std::ranges::any_of(all, [&](const series& one) { return std::ranges::any_of(one.points, has_estimate); }))
+        on.text(x, y + 10, "hollow: estimate", {.size = 12, .fill = on.colours().ink});
     return y + 20;
 }
 

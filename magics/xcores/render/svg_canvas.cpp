@@ -25,6 +25,7 @@ constexpr theme light{
     .ink = "#1B1F24",
     .faint_ink = "#555E69",
     .startup = "url(#startup)",
+    .imports = "url(#imports)",
     .fills = fills,
     .workers = {{{"#33475B", "#FFFFFF"}, {"#A9BED2", "#1B1F24"}, {"#5F7387", "#FFFFFF"}, {"#D3DEE8", "#1B1F24"}}},
     .cores = {{{"#DDE2E7", "#3B444E"}, {"#B9C2CB", "#252B32"}}}};
@@ -37,6 +38,7 @@ constexpr theme dark{
     .ink = "#F1F3F5",
     .faint_ink = "#B4BCC6",
     .startup = "url(#startup)",
+    .imports = "url(#imports)",
     .fills = fills,
     .workers = {{{"#C3D0DC", "#1B1F24"}, {"#5C7187", "#FFFFFF"}, {"#93A7BA", "#1B1F24"}, {"#41566B", "#FFFFFF"}}},
     .cores = {{{"#4A525C", "#F1F3F5"}, {"#68727E", "#FFFFFF"}}}};
@@ -61,6 +63,7 @@ std::string definitions(const theme& colours) {
                    "<circle cx=\"2.5\" cy=\"2.5\" r=\"1\" fill=\"" + std::string(colours.faint_ink) + "\"/>") +
            pattern("startup", 6, tile(6, ground) + "<rect width=\"1\" height=\"6\" fill=\"#9AA3AD\"/>",
                    " patternTransform=\"rotate(-45)\"") +
+           pattern("imports", 5, tile(5, "#F0E442") + "<rect width=\"5\" height=\"1.2\" fill=\"#8F8300\"/>") +
            "</defs>\n";
 }
 

@@ -27,6 +27,7 @@ struct theme {
     std::string_view ink;
     std::string_view faint_ink;
     std::string_view startup;
+    std::string_view imports;
     std::array<std::string_view, activities> fills;
     std::array<identity, 4> workers;
     std::array<identity, 2> cores;

@@ -55,7 +55,7 @@ struct who_lane {
     std::string name;
     std::vector<stretch> who;
     std::vector<model::interval> unknown;
-    std::optional<double> share;
+    std::string share;
 };
 
 /// Lanes that show who, not what.
@@ -82,10 +82,27 @@ double draw_who(canvas& on, const std::vector<who_lane>& lanes, std::string_view
             continue;
         on.text(scale.left - 8, sizes.baseline(top(i)), lanes[i].name,
                 {.size = sizes.font, .fill = on.colours().ink, .at = anchor::end});
-        on.text(picture_width - margin, sizes.baseline(top(i)), model::percent(lanes[i].share),
-                {.size = sizes.font, .fill = on.colours().ink, .at = anchor::end, .bold = sizes.bar > 16});
+        const bool is_range = lanes[i].share.find("–", 1) != std::string::npos; // too wide in bold
+        on.text(picture_width - margin, sizes.baseline(top(i)), lanes[i].share,
+                {.size = sizes.font, .fill = on.colours().ink, .at = anchor::end, .bold = sizes.bar > 16 && !is_range});
     }
     return top(lanes.size());
+}
+
+std::string held_text(const model::report& from, const model::gil_record& gil) {
+    const std::string words = model::held_words(from, gil);
+    constexpr std::string_view before = "held ";
+    constexpr std::string_view after = " of the time";
+    if (words.empty())
+        return std::string(model::unknown_text);
+    std::string share = words.substr(before.size(), words.size() - before.size() - after.size());
+    // The margin has room for "95–98 %". A range is no exact figure anyway.
+    const bool is_range = share.find(" to ") != std::string::npos;
+    for (const auto& [long_form, sign] :
+         {std::pair{" to ", "–"}, {"about ", is_range ? "" : "~"}, {"over ", ">"}, {"under ", "<"}})
+        if (const auto place = share.find(long_form); place != std::string::npos)
+            share.replace(place, std::string_view(long_form).size(), sign);
+    return share;
 }
 
 } // namespace
@@ -97,8 +114,7 @@ double draw_gils(canvas& on, const model::report& from, const time_scale& scale,
         if (alone || ++drawn > most_gil_ribbons)
             continue;
         draw_heading(on, y + 12, ribbon_heading(gil), "held");
-        y = draw_who(on,
-                     {{"GIL", holds_of(from, gil), model::unclear_holding(from, gil), model::held_share(from, gil)}},
+        y = draw_who(on, {{"GIL", holds_of(from, gil), model::unclear_holding(from, gil), held_text(from, gil)}},
                      prefix_of(from), scale, y + 21, ribbon_sizes);
     }
     return y;
@@ -113,7 +129,7 @@ double draw_cores(canvas& on, const model::report& from, const time_scale& scale
         std::vector<stretch> visits = visits_to(from, core);
         const std::optional<double> share = busy_share(from, visits);
         if (lanes.size() < most_core_lanes && (cores.size() <= most_idle_core_lanes || !visits.empty()))
-            lanes.push_back({"core " + std::to_string(core), std::move(visits), {}, share});
+            lanes.push_back({"core " + std::to_string(core), std::move(visits), {}, model::percent(share)});
     }
     draw_heading(on, y + 12, "Which " + std::string(lane_noun(from)) + " each core ran", "busy");
     y += 21;

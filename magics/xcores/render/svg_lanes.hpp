@@ -16,7 +16,7 @@ double draw_cores(canvas&, const model::report&, const time_scale&, double y);
 double draw_legend(canvas&, const model::report&, const time_scale&, double y);
 void draw_axis(canvas&, const time_scale&, double y);
 
-/// A start-up or a transfer that is long enough to be seen.
+/// A start-up, an import or a transfer that is long enough to be seen.
 bool is_visible(const std::optional<model::interval>&, const time_scale&);
 
 /// The height of an activity in a lane as a share of the lane, where it takes the whole of a column's time.
@@ -27,5 +27,8 @@ void draw_mark(canvas&, double x, double y, double size);
 
 /// What the mark of a worker says; empty when there is none.
 std::string event_of(const model::worker_record&);
+
+/// When the last thing known of the worker's code was over: where its mark belongs. Zero where nothing is known.
+model::nanoseconds last_moment(const model::worker_record&);
 
 } // namespace xcores::render

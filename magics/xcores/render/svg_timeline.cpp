@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include <xcores/model/certainty.hpp>
 #include <xcores/model/format.hpp>
 #include <xcores/model/summary.hpp>
 #include <xcores/render/svg_lanes.hpp>
@@ -66,7 +67,7 @@ private:
     double y_;
 };
 
-/// The same words for everybody, but who has a GIL to itself, or none, should read so.
+/// The same words for all reports, except that a worker with a GIL of its own, or with none, reads so.
 std::string_view words_in(const model::report& from, activity what) {
     const auto shared = [](const model::gil_record& gil) { return gil.workers.size() > 1; };
     if (from.environment.gil_disabled && what == activity::without_gil)
@@ -84,33 +85,50 @@ std::string facts_of(const model::report& from) {
         text += " " + std::to_string(from.workers.size());
     if (!from.environment.python.empty())
         text += "  ·  Python " + from.environment.python;
-    text += "  ·  " + model::duration(from.elapsed) + (from.wall ? " in all" : " so far");
+    text += "  ·  " + model::duration(from.elapsed) + (from.wall ? " in all" : " so far") + model::running_words(from);
     if (sum.cpu)
         text += "  ·  CPU time " + model::duration(*sum.cpu);
     return text;
 }
 
-std::string sampling_of(const model::report& from) {
-    if (!from.sampling)
-        return "Not sampled.";
+std::string cost_of(const model::report& from) {
+    const double share = static_cast<double>(from.sampling->cost.count()) /
+                         static_cast<double>(std::max(from.elapsed, nanoseconds{1}).count());
+    return ", at a cost of " + model::fixed(share * 100, 1) + " % of a core";
+}
+
+std::string sampled_in(const model::report& from) {
     const model::sampling_record& sampling = *from.sampling;
     if (sampling.ticks == 0)
-        return "Looked at when it began and when it ended: over before the first sample, which is due after " +
-               model::round_duration(sampling.widest_period.value_or(sampling.period)) + ".";
-    const double cost = static_cast<double>(sampling.cost.count()) /
-                        static_cast<double>(std::max(from.elapsed, nanoseconds{1}).count());
+        return "Sampled only when it began and when it ended: the next sample was due after " +
+               model::round_duration(sampling.widest_period.value_or(sampling.period));
     std::string text = "Sampled " + model::count(sampling.ticks) + (sampling.ticks == 1 ? " time" : " times");
     if (sampling.widest_period) // the mean says more than the widest
         text += ", about every " + model::round_duration(from.elapsed / sampling.ticks) + " (every " +
                 model::round_duration(sampling.period) + " would cost too much here)";
     else
         text += ", every " + model::round_duration(sampling.period);
-    text += ", at a cost of " + model::fixed(cost * 100, 1) + " % of a core";
+    text += cost_of(from);
     if (sampling.missed > 0)
-        text += "; " + model::count(sampling.missed) + " missed";
-    if (from.downsampled_from)
-        text += "; saved with fewer samples than there were, their order within a moment lost";
-    return text + ".";
+        text += "; " + model::count(sampling.missed) + " missed for lack of a core";
+    return text;
+}
+
+std::string sampled_share(const model::report& from) {
+    nanoseconds all{};
+    for (const auto& worker : from.workers)
+        all += worker.run ? worker.run->length() : nanoseconds{0};
+    const auto sampled = static_cast<double>(from.sampling->recorded->sampled.count());
+    return model::percent(all > nanoseconds{0} ? std::min(1.0, sampled / static_cast<double>(all.count())) : 1.0);
+}
+
+std::string recorded_in(const model::report& from) {
+    const model::recorded_events& events = *from.sampling->recorded;
+    std::string text = "Recorded: " + model::counted(events.switches, "context switch", "context switches") + ", " +
+                       model::counted(events.acquisitions, "GIL acquisition", "GIL acquisitions") + cost_of(from);
+    if (model::sampling_interval(from) > nanoseconds{0})
+        text += "; sampled instead for " + sampled_share(from) + " of the time";
+    return text;
 }
 
 double draw_caption(canvas& on, const model::report& from, double y) {
@@ -136,7 +154,7 @@ std::string drawn(const model::report& from, const style& wanted, std::size_t co
         y = draw_cores(on, from, scale, y);
         draw_axis(on, scale, y);
         y += 26;
-        on.text(margin, y + 12, sampling_of(from), {.size = 11, .fill = on.colours().faint_ink});
+        on.text(margin, y + 12, recording_words(from), {.size = 11, .fill = on.colours().faint_ink});
         y += 18;
     }
     return on.finish(y + 10,
@@ -171,6 +189,8 @@ double draw_legend(canvas& on, const model::report& from, const time_scale& scal
                on.colours().fills[static_cast<std::size_t>(what)]);
     if (any_phase(from, scale, &model::worker_record::startup))
         swatch("start-up", 14, on.colours().startup, "stroke=\"#7B858F\" stroke-width=\"0.8\"");
+    if (any_phase(from, scale, &model::worker_record::imports))
+        swatch("import", 14, on.colours().imports, "stroke=\"#7B858F\" stroke-width=\"0.8\"");
     if (any_phase(from, scale, &model::worker_record::transfer_in) ||
         any_phase(from, scale, &model::worker_record::transfer_out))
         swatch("transfer", 8, on.colours().card, "stroke=\"#7B858F\" stroke-width=\"0.8\"");
@@ -179,6 +199,15 @@ double draw_legend(canvas& on, const model::report& from, const time_scale& scal
         draw_mark(on, x + 12, entries.y() + 7, 5);
     }
     return entries.y() + 28;
+}
+
+std::string recording_words(const model::report& from) {
+    if (!from.sampling)
+        return "Not sampled.";
+    auto text = from.sampling->recorded ? recorded_in(from) : sampled_in(from);
+    if (from.downsampled_from)
+        text += "; saved with fewer samples than there were, their order within a moment lost";
+    return text + ".";
 }
 
 std::string svg_timeline(const model::report& from, const style& wanted) {

@@ -19,4 +19,7 @@ struct style {
 /// the same bytes.
 std::string svg_timeline(const model::report&, const style& = {});
 
+/// How the run was recorded and at what cost: "Sampled 80 times, every 1 ms, at a cost of 0.4 % of a core."
+std::string recording_words(const model::report&);
+
 } // namespace xcores::render

@@ -53,21 +53,16 @@ void draw_phase(canvas& on, const std::optional<interval>& phase, const time_sca
 
 void draw_phases(canvas& on, const model::worker_record& worker, const time_scale& scale, double y, double height) {
     draw_phase(on, worker.startup, scale, y, height, on.colours().startup, "start-up");
+    draw_phase(on, worker.imports, scale, y, height, on.colours().imports, "import");
     draw_phase(on, worker.transfer_in, scale, y + height / 4, height / 2, on.colours().card, "in");
     draw_phase(on, worker.transfer_out, scale, y + height / 4, height / 2, on.colours().card, "out");
-}
-
-/// The last thing known of the worker: where its mark belongs.
-double end_of(const model::worker_record& worker, const time_scale& scale) {
-    const auto& last = worker.run ? worker.run : worker.transfer_in ? worker.transfer_in : worker.startup;
-    return last ? scale.x(last->end) : scale.left;
 }
 
 void draw_event(canvas& on, const model::worker_record& worker, const time_scale& scale, double y, double height) {
     const std::string event = event_of(worker);
     if (event.empty())
         return;
-    const double x = end_of(worker, scale);
+    const double x = scale.x(last_moment(worker));
     const double middle = y + std::min(height / 2, 10.5); // above what shows a worker that waits
     const double size = std::min(5.0, height / 2);
     if (height < 15) {
@@ -176,7 +171,8 @@ void draw_mark(canvas& on, double x, double y, double size) {
 
 std::string event_of(const model::worker_record& worker) {
     const model::outcome& how = worker.how;
-    if (how.kind == model::outcome_kind::returned || how.kind == model::outcome_kind::pending)
+    if (how.kind == model::outcome_kind::returned || how.kind == model::outcome_kind::pending ||
+        how.message == model::stopped_for_an_item)
         return "";
     std::string text = how.kind == model::outcome_kind::raised      ? how.type
                        : how.kind == model::outcome_kind::timed_out ? "timed out"
@@ -184,6 +180,11 @@ std::string event_of(const model::worker_record& worker) {
     if (!how.message.empty())
         text += (text.empty() ? "" : ": ") + how.message;
     return how.abandoned ? text + " (left behind)" : text;
+}
+
+model::nanoseconds last_moment(const model::worker_record& worker) {
+    const auto& last = worker.run ? worker.run : worker.transfer_in ? worker.transfer_in : worker.startup;
+    return last ? last->end : model::nanoseconds{};
 }
 
 double draw_workers(canvas& on, const model::report& from, const time_scale& scale, double y) {

@@ -17,12 +17,25 @@ using model::nanoseconds;
 constexpr std::size_t most_rows = 64;
 constexpr std::size_t most_gils = 4;
 
-std::string outcome_of(const model::worker_record& worker) {
+/// "item 3 failed": in this worker, before any other.
+std::string item_failure_in(const model::report& from, const model::worker_record& worker) {
+    if (!from.items || !from.items->first_failure || from.items->first_failure->worker != worker.index)
+        return "";
+    return "item " + model::count(from.items->first_failure->index) + " failed";
+}
+
+bool stopped_for_an_item(const model::worker_record& worker) {
+    return worker.how.kind == model::outcome_kind::interrupted && worker.how.message == model::stopped_for_an_item;
+}
+
+std::string outcome_of(const model::report& from, const model::worker_record& worker) {
     if (worker.how.kind == model::outcome_kind::pending)
         return "still running";
-    const std::string event = event_of(worker);
+    std::string event = stopped_for_an_item(worker) ? "stopped" : event_of(worker);
+    if (const std::string failure = item_failure_in(from, worker); !failure.empty())
+        event = event.empty() ? failure : failure + ": " + event;
     if (worker.items)
-        return (event.empty() ? "" : event + "; ") + model::items_text(*worker.items);
+        return model::items_text(*worker.items) + (event.empty() ? "" : "; " + event);
     return event.empty() ? (worker.result.empty() ? "None" : worker.result) : event;
 }
 
@@ -35,9 +48,16 @@ std::string transfer_of(const model::worker_record& worker) {
     return model::duration(sum);
 }
 
-std::string gil_wait_of(const model::worker_record& worker) {
+/// From few samples no two-digit figure.
+std::string sampled_share(const model::report& from, const std::optional<double>& share, nanoseconds time) {
+    const std::string text = share ? model::sampled_percent(from, *share, time) : "";
+    return text.empty() ? std::string(model::unknown_text) : text;
+}
+
+std::string gil_wait_of(const model::report& from, const model::worker_record& worker) {
     const bool is_process = worker.lane == model::lane_kind::process;
-    return model::percent(is_process ? std::nullopt : model::gil_wait_share(model::times_of(worker)));
+    const model::state_times times = model::times_of(worker);
+    return sampled_share(from, is_process ? std::nullopt : model::gil_wait_share(times), times.sampled);
 }
 
 std::string startup_of(const model::worker_record& worker) {
@@ -49,6 +69,10 @@ std::string startup_of(const model::worker_record& worker) {
     return model::duration(worker.startup->length());
 }
 
+std::string import_of(const model::worker_record& worker) {
+    return worker.imports ? model::duration(worker.imports->length()) : std::string(model::unknown_text);
+}
+
 std::string run_of(const model::report& from, const model::worker_record& worker) {
     const auto index = static_cast<std::size_t>(worker.index);
     if (from.repeats && index < from.repeats->run.size() && from.repeats->run[index])
@@ -56,20 +80,26 @@ std::string run_of(const model::report& from, const model::worker_record& worker
     return worker.run ? model::duration(worker.run->length()) : std::string(model::unknown_text);
 }
 
-std::string held_of(const model::worker_record& worker) {
+std::string held_of(const model::report& from, const model::worker_record& worker) {
     const model::state_times times = model::times_of(worker);
     if (worker.lane != model::lane_kind::python_thread || times.sampled <= nanoseconds{0})
         return std::string(model::unknown_text);
-    return model::percent(static_cast<double>(times.gil_held.count()) / static_cast<double>(times.sampled.count()));
+    const auto share = [&](nanoseconds time) {
+        return std::min(1.0, static_cast<double>(time.count()) / static_cast<double>(times.sampled.count()));
+    };
+    const model::bounds held{share(times.gil_held), share(times.gil_held + times.running_unclear)};
+    const std::string text = model::sampled_percent(from, held, times.sampled);
+    return text.empty() ? std::string(model::unknown_text) : text;
 }
 
 row row_of(const model::report& from, const model::worker_record& worker) {
     return {.label = worker.lane == model::lane_kind::worker ? std::to_string(worker.index) : worker.name,
-            .returned = worker.how.kind == model::outcome_kind::returned,
-            .outcome = outcome_of(worker),
-            .figures = {startup_of(worker), transfer_of(worker), run_of(from, worker), model::duration(worker.cpu),
-                        model::percent(model::cpu_share(worker)), gil_wait_of(worker), held_of(worker),
-                        model::bytes(worker.memory_bytes)}};
+            .returned = item_failure_in(from, worker).empty() &&
+                        (worker.how.kind == model::outcome_kind::returned || stopped_for_an_item(worker)),
+            .outcome = outcome_of(from, worker),
+            .figures = {startup_of(worker), import_of(worker), transfer_of(worker), run_of(from, worker),
+                        model::duration(worker.cpu), model::percent(model::cpu_share(worker)),
+                        gil_wait_of(from, worker), held_of(from, worker), model::bytes(worker.memory_bytes)}};
 }
 
 std::string holder_name(const model::report& from, int position) {
@@ -88,10 +118,15 @@ std::string holders(const model::report& from, const model::gil_record& gil, dou
 
 std::string gil_line(const model::report& from, const model::gil_record& gil) {
     const auto held = model::held_share(from, gil);
-    std::string text = "GIL of " + with_article(gil.name) + ": ";
-    text += held ? model::held_words(from, gil) : "who held it is unknown";
-    if (gil.workers.size() > 1 && held)
-        text += holders(from, gil, *held);
+    const std::string words = model::held_words(from, gil);
+    const bool is_a_workers_own = gil.workers.size() == 1 && from.kind != model::worker_kind::cores;
+    const std::string whose =
+        is_a_workers_own ? "worker " + std::to_string(gil.workers.front()) : with_article(gil.name);
+    std::string text = "GIL of " + whose + ": " + (words.empty() ? "who held it is unknown" : words);
+    const nanoseconds running = model::totals_of(from).running.value_or(model::interval{}).length();
+    const bool many = model::samples_in(from, running).value_or(model::enough_samples) >= model::enough_samples;
+    if (gil.workers.size() > 1 && held && many)
+        text += holders(from, gil, std::min(1.0, *held));
     if (gil.workers.size() > 1 && gil.handovers)
         text += ", " + model::count(*gil.handovers) + (*gil.handovers == 1 ? " hand-over" : " hand-overs");
     return text;
@@ -113,14 +148,15 @@ std::string data_line(const model::totals& sum) {
 
 std::vector<std::string> totals_in(const model::report& from) {
     const model::totals sum = model::totals_of(from);
-    std::string line = (from.wall ? "wall time " : "so far ") + model::duration(from.elapsed);
+    std::string line =
+        (from.wall ? "wall time " : "so far ") + model::duration(from.elapsed) + model::running_words(from);
     if (sum.cores_busy)
         line += "; " + model::fixed(*sum.cores_busy, 2) + " of " + std::to_string(sum.speedup_bound) +
                 (sum.speedup_bound == 1 ? " core" : " cores") + " busy";
-    if (sum.cores_busy && from.kind != model::worker_kind::cores)
-        line += "; best possible speed-up " + std::to_string(sum.speedup_bound) + "x";
     if (sum.memory_bytes)
         line += "; memory " + model::bytes(*sum.memory_bytes);
+    if (sum.memory_bytes && from.kind == model::worker_kind::subinterp)
+        line += " (growth of the notebook's process)";
     if (sum.proportional_bytes)
         line += " (" + model::bytes(*sum.proportional_bytes) + " with shared pages counted once)";
     std::vector<std::string> lines{line};
@@ -132,7 +168,7 @@ std::vector<std::string> totals_in(const model::report& from) {
         if (gil.workers.size() > 1 || from.gils.size() <= most_gils)
             lines.push_back(gil_line(from, gil));
     if (from.kind == model::worker_kind::cores)
-        lines.emplace_back("threads and processes that lived for less than some milliseconds may be missing");
+        lines.emplace_back("threads and processes that lived for less than 30 ms may be missing");
     if (!from.gils.empty() && lines.size() == before_gils)
         lines.push_back("every worker had a GIL of its own");
     return lines;
@@ -149,6 +185,14 @@ void drop_unknown_columns(table& from) {
         for (row& one : from.rows)
             one.figures.erase(one.figures.begin() + column);
     }
+}
+
+/// Workers of an executor: they got no cell and have no results.
+bool served_calls(const model::report& from) {
+    return !from.workers.empty() && std::ranges::none_of(from.workers, [](const model::worker_record& worker) {
+        return worker.transfer_in || worker.items || !worker.result.empty() ||
+               worker.how.kind != model::outcome_kind::returned;
+    });
 }
 
 } // namespace
@@ -184,8 +228,8 @@ table table_of(const model::report& from) {
     table result;
     result.caption = model::caption_of(from);
     result.first_head = lane_noun(from);
-    result.has_outcomes = from.kind != model::worker_kind::cores;
-    result.heads = {"start-up", "transfer", "run", "CPU", "CPU / run", "GIL wait", "GIL held", "memory"};
+    result.has_outcomes = from.kind != model::worker_kind::cores && !served_calls(from);
+    result.heads = {"start-up", "import", "transfer", "run", "CPU", "CPU / run", "GIL wait", "GIL held", "memory"};
     for (const model::worker_record& worker : from.workers) {
         row next = row_of(from, worker);
         if (result.rows.size() < most_rows || (!next.returned && result.rows.size() < 2 * most_rows))

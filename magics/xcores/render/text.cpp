@@ -2,6 +2,8 @@
 #include <xcores/render/text.hpp>
 
 #include <algorithm>
+#include <array>
+#include <set>
 
 #include <xcores/model/format.hpp>
 #include <xcores/model/summary.hpp>
@@ -50,28 +52,56 @@ std::string lane_label(const model::report& from, std::size_t position) {
     return one.lane == model::lane_kind::worker ? label_of(one) : std::to_string(one.index) + " " + one.name;
 }
 
-void mark_phase(std::vector<std::string>& line, const std::optional<model::interval>& phase, const model::report& from,
+/// How a phase is written in the line of a worker.
+struct phase_mark {
+    std::optional<model::interval> model::worker_record::* phase;
+    std::string_view mark;
+    std::string_view words;
+};
+
+constexpr std::array phase_marks{phase_mark{&model::worker_record::startup, "-", "start-up"},
+                                 phase_mark{&model::worker_record::imports, "+", "import"},
+                                 phase_mark{&model::worker_record::transfer_in, "=", "transfer"},
+                                 phase_mark{&model::worker_record::transfer_out, "=", "transfer"}};
+
+/// True: it was long enough to be seen.
+bool mark_phase(std::vector<std::string>& line, const std::optional<model::interval>& phase, const model::report& from,
                 std::string_view mark) {
     if (!phase)
-        return;
+        return false;
     const coverage shares({{phase->start, phase->end, 0}}, extent_of(from), line.size(), 1);
+    bool seen = false;
     for (std::size_t i = 0; i < line.size(); ++i)
-        if (line[i] == " " && shares.share(i, 0) > 0.5)
+        if (line[i] == " " && shares.share(i, 0) > 0.5) {
             line[i] = mark;
+            seen = true;
+        }
+    return seen;
 }
 
-std::string worker_line(const model::report& from, const model::worker_record& worker, std::size_t columns) {
+/// Notes the marks of phases that occur.
+std::string worker_line(const model::report& from, const model::worker_record& worker, std::size_t columns,
+                        std::set<std::string_view>& marks) {
     const coverage shares(activities_of(from, worker), extent_of(from), columns, activities);
     std::vector<std::string> line;
     for (std::size_t i = 0; i < columns; ++i)
         line.emplace_back(glyph_of(shares, i).text);
-    mark_phase(line, worker.startup, from, "-");
-    mark_phase(line, worker.transfer_in, from, "=");
-    mark_phase(line, worker.transfer_out, from, "=");
+    for (const auto& [phase, mark, words] : phase_marks)
+        if (mark_phase(line, worker.*phase, from, mark))
+            marks.insert(mark);
     std::string result;
     for (const std::string& mark : line)
         result += mark;
     return result + (event_of(worker).empty() ? "" : "✗");
+}
+
+/// "- start-up"
+std::vector<std::string> entries_for(std::set<std::string_view> marks) {
+    std::vector<std::string> entries;
+    for (const auto& [phase, mark, words] : phase_marks)
+        if (marks.erase(mark) > 0)
+            entries.push_back(std::string(mark) + " " + std::string(words));
+    return entries;
 }
 
 /// The last digit of the worker that had the core most of the time.
@@ -130,9 +160,10 @@ std::string text_timeline(const model::report& from, int columns) {
     const std::size_t names = from.kind == model::worker_kind::cores ? named_label_width : label_width;
     const auto width = static_cast<std::size_t>(std::max(columns, least_columns)) - names - 1;
     std::string result;
+    std::set<std::string_view> marks;
     for (std::size_t i = 0; i < from.workers.size() && i < most_lanes; ++i)
         result += padded_right(shortened(lane_label(from, i), names - 1), names) +
-                  worker_line(from, from.workers[i], width) + "\n";
+                  worker_line(from, from.workers[i], width, marks) + "\n";
     if (from.workers.size() > most_lanes)
         result +=
             "and " + model::count(static_cast<std::int64_t>(from.workers.size() - most_lanes)) + " more workers\n";
@@ -141,7 +172,7 @@ std::string text_timeline(const model::report& from, int columns) {
         result += padded_right("core " + std::to_string(cores[i]), names) + core_line(from, cores[i], width) + "\n";
     const std::string end = model::duration(extent_of(from).end);
     result += std::string(names, ' ') + "0" + padded_left(end, width - 1) + "\n";
-    return result + key_to(occurring(from)) + "\n";
+    return result + key_to(occurring(from), entries_for(marks)) + "\n";
 }
 
 std::string text(const model::report& from, int columns) {

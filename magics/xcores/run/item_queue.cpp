@@ -17,6 +17,12 @@ constexpr std::size_t fast_growth = 4;
 /// Chunks that wait for each worker, so that it need not wait for the maker, whom a GIL may hold up for some time.
 constexpr std::size_t look_ahead = 4;
 
+std::string line_of(const model::outcome& how) {
+    const std::string text =
+        how.type.empty() ? how.message : how.type + (how.message.empty() ? "" : ": " + how.message);
+    return text.substr(0, text.find('\n'));
+}
+
 } // namespace
 
 std::size_t chunk_size::after(std::size_t items, nanoseconds taken) noexcept {
@@ -143,6 +149,8 @@ bool item_queue::record_end(share& mine, int worker, reply how) {
     mine.done += !stopped;
     done_ += !stopped;
     failed_ += wrong;
+    if (wrong && !first_failure_)
+        first_failure_ = {item.index, worker, line_of(how.how)};
     ended_.push_back({item.index, worker, std::move(how), wrong || stopped ? std::move(item.content) : nullptr});
     return !wrong || on_failure_ == on_failure::go_on;
 }
@@ -176,7 +184,7 @@ std::vector<item_end> item_queue::take_ended() {
 
 model::items_record item_queue::record() const {
     const std::lock_guard lock(mutex_);
-    return {done_, failed_, complete_ ? std::optional(added_) : total_};
+    return {done_, failed_, complete_ ? std::optional(added_) : total_, first_failure_};
 }
 
 std::int64_t item_queue::done_by(int worker) const {

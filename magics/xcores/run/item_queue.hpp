@@ -105,6 +105,7 @@ private:
     std::int64_t added_ = 0;
     std::int64_t done_ = 0;
     std::int64_t failed_ = 0;
+    std::optional<model::item_failure> first_failure_;
     bool complete_ = false;
     bool closed_ = false;
 };

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include <xcores/model/report.hpp>
@@ -22,6 +23,9 @@ using std::chrono::nanoseconds;
 struct function {
     std::uint64_t number = 0;
     payload code;
+    /// The code in another form, for a worker in this process that cannot import `module`; null: there is none.
+    /// Thread: any. GIL: called without any.
+    std::function<std::shared_ptr<const payload>(const std::string& module)> otherwise = {};
 };
 
 /// What a worker gives back for consecutive items of a job.

@@ -5,7 +5,9 @@
 #include <exception>
 #include <utility>
 
+#include <xcores/model/overlap.hpp>
 #include <xcores/os/clock.hpp>
+#include <xcores/os/machine.hpp>
 #include <xcores/run/job_seat.hpp>
 
 namespace xcores::run {
@@ -62,7 +64,9 @@ job_queue::orders job_queue::tell_locked(dropped& rest) {
         const auto taker = std::move(parked_.back());
         parked_.pop_back();
         taker->idle = false;
+        ++taker->begun;
         --idle_;
+        taker->current = taken.of.get();
         taker->handed = std::make_shared<call>(std::move(taken));
         given.handed.emplace_back(taker->by, taker->handed);
     }
@@ -148,6 +152,8 @@ call job_queue::claim_locked(dropped& rest) {
 std::size_t job_queue::share_of(const job& of) const {
     if (of.wanted_share() > 0)
         return of.wanted_share();
+    if (plan_.calls_each > 0)
+        return 1;
     const auto each = of.time_each();
     if (each <= nanoseconds{0})
         return 1;
@@ -173,6 +179,46 @@ void job_queue::cancel_all() {
         one->cancel();
 }
 
+void job_queue::kill_workers() {
+    std::vector<std::shared_ptr<worker>> workers;
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = killed_ = true;
+        for (const auto& one : seats_)
+            if (one->by)
+                workers.push_back(one->by);
+        wake_all_locked();
+    }
+    cancel_all();
+    for (const auto& one : workers)
+        one->body().terminate();
+}
+
+std::vector<std::shared_ptr<job_queue::seat>> job_queue::busy_locked(const job* of) const {
+    std::vector<std::shared_ptr<seat>> busy;
+    for (const auto& one : seats_) {
+        const auto* current = one->current.load();
+        if (one->by && current && (!of || current == of))
+            busy.push_back(one);
+    }
+    return busy;
+}
+
+// With the lock: the next call comes after it, and its worker drops an interrupt that came before.
+void job_queue::interrupt(const job* of) {
+    const std::lock_guard lock(mutex_);
+    if (plan_.kind == model::worker_kind::threads)
+        return;
+    for (const auto& one : busy_locked(of))
+        one->by->body().interrupt();
+}
+
+void job_queue::terminate_running() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& one : busy_locked(nullptr))
+        one->by->body().terminate();
+}
+
 void job_queue::wake_all_locked() {
     news_.fetch_add(1, std::memory_order_release);
     sleeping_ = 0;
@@ -180,6 +226,11 @@ void job_queue::wake_all_locked() {
     wake_up_.wake_all();
     for (const auto& one : parked_)
         one->by->body().take_on(nullptr);
+}
+
+bool job_queue::left_by_all() const {
+    const std::lock_guard lock(mutex_);
+    return serving_ == 0;
 }
 
 bool job_queue::closed() const {
@@ -218,7 +269,8 @@ model::worker_record job_queue::record_of(const seat& place) const {
         record.run = model::interval{nanoseconds{first}, nanoseconds{place.last_ns.load(std::memory_order_relaxed)}};
     if (const auto now = body.cpu_time(); now >= nanoseconds{0} && place.cpu_before >= nanoseconds{0})
         record.cpu = now - place.cpu_before;
-    record.memory_bytes = place.by->memory_bytes;
+    if (!body.shares_process()) // what jobs take of our own process is not told apart from the rest of it
+        record.memory_bytes = os::resident_bytes_of(body.process_id());
     const auto* log = place.log ? place.log.get() : body.samples();
     if (log && plan_.sample_period > nanoseconds{0})
         record.spans = log->spans(start_);
@@ -244,6 +296,7 @@ model::report job_queue::report() const {
     }
     if (sampler_)
         result.sampling = sampler_->record();
+    model::settle_cores(result);
     return result;
 }
 

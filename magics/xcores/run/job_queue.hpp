@@ -27,6 +27,7 @@ struct queue_plan {
     int workers = 1;                         ///< at most; they come as jobs do
     std::shared_ptr<const function> initial; ///< called once in each worker before its first job; may be null
     payload initial_input;
+    int calls_each = 0;          ///< after so many a worker is replaced; 0: never
     nanoseconds sample_period{}; ///< zero: not sampled
     output_sink output;          ///< of all workers
 };
@@ -59,12 +60,20 @@ public:
 
     void put(std::shared_ptr<job>);
 
-    void close();      ///< no more jobs; those that are there are still served, then the workers leave
-    void cancel_all(); ///< takes back what nobody has begun
+    void close();        ///< no more jobs; those that are there are still served, then the workers leave
+    void cancel_all();   ///< takes back what nobody has begun
+    void kill_workers(); ///< closes, takes back what nobody has begun, and ends the processes of the workers at once
+
+    /// Raises KeyboardInterrupt in the workers that run it, or, for null, any job. Threads run on to the end of theirs.
+    void interrupt(const job* of);
+    /// By force, where that is possible; the jobs fail.
+    void terminate_running();
 
     /// Waits until all workers have left, after close().
     os::futex::wake wait(nanoseconds time);
 
+    model::worker_kind kind() const noexcept { return plan_.kind; }
+    bool left_by_all() const; ///< no worker serves it
     bool closed() const;
     std::string broken() const; ///< why; empty: it is not
 
@@ -88,7 +97,8 @@ private:
     void carry_out(const orders&) const;
     bool park(seat&);
     std::shared_ptr<call> unpark(seat&);
-    bool serves_no_more() const;
+    bool serves_no_more(const seat&) const;
+    bool is_spent(const seat&) const;
     void serve(seat&, worker&) noexcept;
     void arrive(seat&, worker&);
     void leave(seat&, worker&, const std::string& refusal) noexcept;
@@ -103,6 +113,7 @@ private:
     void break_down(const model::outcome&);
     void fail_all(const model::outcome&);
     void wake_all_locked();
+    std::vector<std::shared_ptr<seat>> busy_locked(const job* of) const;
     model::worker_record record_of(const seat&) const;
 
     const queue_plan plan_;
@@ -116,6 +127,7 @@ private:
     std::vector<std::shared_ptr<seat>> parked_;
     std::vector<std::shared_ptr<seat>> seats_; ///< also of workers that have left, for the report
     bool closed_ = false;
+    bool killed_ = false;
     std::string broken_;
     int serving_ = 0;
     int arriving_ = 0;                     ///< of these, not yet ready for a first job

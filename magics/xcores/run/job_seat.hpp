@@ -14,7 +14,7 @@ public:
     bool wait() override { return queue_.wait_for_more(*this); }
     bool park() override { return queue_.park(*this); }
     std::shared_ptr<call> unpark() override { return queue_.unpark(*this); }
-    bool closed() const override { return queue_.serves_no_more(); }
+    bool closed() const override { return queue_.serves_no_more(*this); }
     bool has_more() const noexcept override { return !initialised || queue_.waiting_.load() > 0; }
     call next() override { return queue_.next_call(*this); }
     void finish(call done, answer given) override { queue_.finish(*this, std::move(done), std::move(given)); }
@@ -32,6 +32,10 @@ public:
     bool arrived = false;         ///< ready for jobs
     bool idle = false;
     bool over = false; ///< it has left
+    int begun = 0;     ///< calls
+
+    // Set with the lock, cleared by the worker alone
+    std::atomic<const job*> current = nullptr;
 
     // Written by the worker only
     bool initialised = false;

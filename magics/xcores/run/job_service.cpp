@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <xcores/os/clock.hpp>
+#include <xcores/os/error_text.hpp>
 #include <xcores/run/job_seat.hpp>
 
 namespace xcores::run {
@@ -14,16 +15,28 @@ model::outcome failed(std::string message) {
     return {model::outcome_kind::failed, {}, std::move(message), {}, std::nullopt, false};
 }
 
+model::outcome killed(model::worker_kind kind) {
+    auto how = failed("the workers of the executor were terminated before this job began");
+    how.type = std::string(broken_type) + " " + std::string(model::name_of(kind));
+    return how;
+}
+
+void fail(const call& one, const model::outcome& how) {
+    one.of->finish(one.first, one.inputs.size(), nanoseconds{0}, {0, {}, how, {}});
+}
+
 } // namespace
 
 void job_queue::serve(seat& place, worker& by) noexcept {
     std::string refusal;
+    by.serves = true;
     try {
         arrive(place, by);
         by.body().serve(place, {plan_.workers, plan_.sample_period, plan_.output});
     } catch (const std::exception& error) {
-        refusal = error.what();
+        refusal = os::text_of(error);
     }
+    by.serves = false;
     leave(place, by, refusal);
 }
 
@@ -59,7 +72,7 @@ void job_queue::leave(seat& place, worker& by, const std::string& refusal) noexc
         place.by.reset();
     }
     // Before anybody can learn that it has left, so that the next one finds its worker.
-    if (plan_.initial || !by.usable())
+    if (plan_.initial || !by.usable() || is_spent(place))
         by.retire();
     else
         pool_->give_back(by.shared_from_this());
@@ -87,6 +100,8 @@ bool job_queue::wait_for_more(seat& place) {
         --arriving_;
     if (!place.initialised)
         return true;
+    if (is_spent(place))
+        return false;
     if (!std::exchange(place.idle, true)) {
         ++idle_;
         ++looking_;
@@ -127,7 +142,7 @@ bool job_queue::park(seat& place) {
     const std::lock_guard lock(mutex_);
     if (!std::exchange(place.arrived, true))
         --arriving_;
-    if (!place.initialised || !jobs_.empty() || closed_ || !broken_.empty())
+    if (!place.initialised || !jobs_.empty() || closed_ || !broken_.empty() || is_spent(place))
         return false;
     place.idle = true;
     ++idle_;
@@ -144,9 +159,14 @@ std::shared_ptr<call> job_queue::unpark(seat& place) {
     return std::exchange(place.handed, nullptr);
 }
 
-bool job_queue::serves_no_more() const {
+bool job_queue::serves_no_more(const seat& place) const {
     const std::lock_guard lock(mutex_);
-    return (closed_ && jobs_.empty()) || !broken_.empty();
+    return (closed_ && jobs_.empty()) || !broken_.empty() || is_spent(place);
+}
+
+// Only the worker and who hands over to it while it is parked count its calls: it may ask without the lock.
+bool job_queue::is_spent(const seat& place) const {
+    return plan_.calls_each > 0 && place.begun >= plan_.calls_each;
 }
 
 call job_queue::next_call(seat& place) {
@@ -157,7 +177,12 @@ call job_queue::next_call(seat& place) {
     call taken;
     {
         const std::lock_guard lock(mutex_);
+        if (is_spent(place))
+            return {};
         taken = claim_locked(rest);
+        place.current = taken.of.get();
+        if (taken)
+            ++place.begun;
         if (taken && place.idle) { // the others were not told, because this one was looking
             end_idleness(place);
             if (!jobs_.empty())
@@ -178,6 +203,7 @@ call job_queue::first_call() const {
 
 void job_queue::finish(seat& place, call done, answer given) {
     const auto end = os::now();
+    place.current = nullptr;
     if (plan_.initial && done.of->what() == plan_.initial) {
         if (given.how.kind != model::outcome_kind::returned)
             break_down(given.how);
@@ -195,7 +221,12 @@ void job_queue::give_back(call unused) {
     dropped rest;
     orders given;
     {
-        const std::lock_guard lock(mutex_);
+        std::unique_lock lock(mutex_);
+        if (killed_) {
+            lock.unlock();
+            fail(unused, killed(plan_.kind));
+            return;
+        }
         unused.of->give_back({unused.first, std::move(unused.inputs)});
         if (std::ranges::find(jobs_, unused.of) == jobs_.end())
             jobs_.push_front(std::move(unused.of));
@@ -227,7 +258,7 @@ void job_queue::fail_all(const model::outcome& how) {
         }
         if (!one)
             return;
-        one.of->finish(one.first, one.inputs.size(), nanoseconds{0}, {0, {}, how, {}});
+        fail(one, how);
     }
 }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <xcores/model/overlap.hpp>
+
 namespace xcores::run {
 namespace {
 
@@ -69,12 +71,19 @@ std::vector<trace> one_a_thread(std::vector<trace> all) {
         const auto end = std::max(other->seen.end, one.seen.end);
         const auto cpu = std::max(other->cpu, one.cpu); // of the thread, whichever saw more of it
         const auto queue_wait = std::max(other->queue_wait, one.queue_wait);
+        const auto sampled = other->sampled + one.sampled;
+        const bool is_elsewhere = held(one) > nanoseconds{0} && held(*other) > nanoseconds{0};
         if (rank(one) > rank(*other))
             *other = std::move(one);
+        if (is_elsewhere) // at times: it runs under another GIL then, or under none
+            for (span& each : other->spans)
+                if (each.state == model::thread_state::running && each.gil == model::gil_state::not_held)
+                    each.gil = model::gil_state::unknown;
         other->was_there = was_there;
         other->seen = {start, end};
         other->cpu = cpu;
         other->queue_wait = queue_wait;
+        other->sampled = sampled;
     }
     return kept;
 }
@@ -114,6 +123,24 @@ void sort_for_people(std::vector<trace>& traces, const cast& known) {
         traces, {}, [&](const trace& one) { return std::pair(one.what.id != known.main_thread, one.what.kind); });
 }
 
+/// A thread that has had the GIL and ended before it was found in Python's own lists.
+void recognise_python_threads(recording& from) {
+    const auto main = std::ranges::find_if(from.gils, &surroundings::gil::is_main);
+    for (trace& one : from.traces)
+        if (one.what.kind == lane_kind::native_thread && held(one) > nanoseconds{0}) {
+            one.what.kind = lane_kind::python_thread;
+            one.what.gil = static_cast<int>(main - from.gils.begin());
+        }
+}
+
+/// Of those that are shown.
+nanoseconds sampled_time(const std::vector<trace>& traces) {
+    nanoseconds sum{};
+    for (const trace& one : traces)
+        sum += one.sampled;
+    return sum;
+}
+
 /// Keeps those that used most CPU time, in their order.
 std::size_t drop_the_least(std::vector<trace>& traces) {
     if (traces.size() <= most_lanes)
@@ -138,6 +165,7 @@ model::report report_of(recording from, const cast& known, model::environment_re
     result.wall = from.wall;
     result.elapsed = from.wall;
     result.sampling = from.sampling;
+    recognise_python_threads(from);
     auto traces = one_a_thread(std::move(from.traces));
     std::erase_if(traces, [&](const trace& one) { return !did_something(one, known, from.sampling.period); });
     sort_for_people(traces, known);
@@ -145,6 +173,8 @@ model::report report_of(recording from, const cast& known, model::environment_re
     std::vector<model::gil_record> gils;
     for (const auto& one : from.gils)
         gils.push_back({one.name, {}, one.handovers});
+    if (result.sampling->recorded)
+        result.sampling->recorded->sampled = sampled_time(traces);
     for (trace& one : traces) {
         const auto gil = static_cast<std::size_t>(one.what.gil);
         if (one.what.gil >= 0 && gil < gils.size())
@@ -155,6 +185,7 @@ model::report report_of(recording from, const cast& known, model::environment_re
     }
     std::erase_if(gils, [](const model::gil_record& one) { return one.workers.empty(); });
     result.gils = std::move(gils);
+    model::settle_cores(result);
     return result;
 }
 

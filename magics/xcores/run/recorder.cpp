@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <xcores/os/clock.hpp>
+#include <xcores/os/named_thread.hpp>
 #include <xcores/os/thread_probe.hpp>
 
 namespace xcores::run {
@@ -22,15 +23,21 @@ sample_log& log_in(const os::shared_memory& memory) {
     return *static_cast<sample_log*>(memory.data());
 }
 
-/// A thread that has computed for a while when it is found has been there for as long at least.
-nanoseconds began_by(watched& what, model::lane_kind kind, nanoseconds time) {
+/// A thread that has computed for a while when it is found has been there for as long at least; of a process the system
+/// knows when it began.
+nanoseconds began_by(watched& what, model::lane_kind kind, nanoseconds time, nanoseconds origin) {
+    const auto known = what.began();
     const auto computed = kind == model::lane_kind::process ? nanoseconds{0} : what.cpu();
-    return std::clamp(time - computed, nanoseconds{0}, time);
+    return std::clamp(known ? *known - origin : time - computed, nanoseconds{0}, time);
 }
 
-/// It had ended some time before that was noticed.
+/// The sampler goes on until it is told to stop, and a thread may have ended some time before that was noticed.
 void drop_what_came_after(trace& one) {
     auto& spans = one.spans;
+    while (!spans.empty() && spans.back().start >= one.seen.end)
+        spans.pop_back();
+    if (!spans.empty())
+        spans.back().end = std::min(spans.back().end, one.seen.end);
     while (!spans.empty() && spans.back().state == model::thread_state::unknown) {
         one.seen.end = std::max(one.seen.start, std::min(one.seen.end, spans.back().start));
         spans.pop_back();
@@ -51,8 +58,7 @@ recorder::recorder(std::unique_ptr<surroundings> around, nanoseconds period)
     try {
         list(surroundings::care::thorough);
         listed_once_ = true;
-        thread_ = std::thread([this] { loop(); });
-        os::name_thread(thread_, "xcores recorder");
+        thread_ = os::named_thread("xcores recorder", [this] { loop(); });
     } catch (...) {
         halt();
         throw;
@@ -132,15 +138,41 @@ void recorder::begin(const subject& what, nanoseconds time) {
     made.what.what = what;
     made.what.name = made.by->name();
     made.what.was_there = !listed_once_;
-    made.what.seen = {made.what.was_there ? nanoseconds{0} : began_by(*made.by, what.kind, time), time};
+    made.what.seen = {made.what.was_there ? nanoseconds{0} : began_by(*made.by, what.kind, time, start_), time};
     auto& kept = current_.emplace(what, std::move(made)).first->second;
     sampler_.add(*kept.by, log_in(kept.log));
     if (kept.what.was_there) { // read when the sampler begins, which may have to wait
         kept.cpu_before = kept.by->cpu();
         kept.queue_wait_before = kept.by->queue_wait();
     } else {
-        kept.queue_wait_before = nanoseconds{0};
+        kept.cpu_before = cpu_before(what, *kept.by, time);
+        const watch* known = same_thread(what);
+        kept.queue_wait_before = known ? known->queue_wait_before : nanoseconds{0};
     }
+}
+
+/// What its clock showed when the recording began. Of a thread that turns up in another interpreter that is not zero,
+/// nor of one that has computed for longer than the recording lasts.
+nanoseconds recorder::cpu_before(const subject& what, watched& by, nanoseconds time) const {
+    if (what.kind == model::lane_kind::process)
+        return nanoseconds{0};
+    if (const watch* known = same_thread(what))
+        return known->cpu_before;
+    const auto is_same = [&](const trace& one) {
+        return one.what.kind != model::lane_kind::process && one.what.id == what.id;
+    };
+    const auto left = std::ranges::find_if(made_.traces, is_same); // it was in another one until now
+    const nanoseconds counted = left == made_.traces.end() ? time : left->cpu;
+    return std::max(nanoseconds{0}, by.cpu() - counted);
+}
+
+const recorder::watch* recorder::same_thread(const subject& what) const {
+    if (what.kind == model::lane_kind::process)
+        return nullptr;
+    const auto found = std::ranges::find_if(current_, [&](const auto& one) {
+        return one.first.kind != model::lane_kind::process && one.first.id == what.id && !(one.first == what);
+    });
+    return found == current_.end() ? nullptr : &found->second;
 }
 
 trace recorder::seen_of(watch& one, nanoseconds time, std::size_t most_spans) const {
@@ -152,12 +184,13 @@ trace recorder::seen_of(watch& one, nanoseconds time, std::size_t most_spans) co
 }
 
 void recorder::end(watch& one, nanoseconds time) {
-    sampler_.remove(*one.by);
+    const auto sampled = sampler_.remove(*one.by);
     one.what = seen_of(one, time, sample_log::capacity);
     if (const auto waited = one.by->queue_wait(); waited && one.queue_wait_before)
         one.what.queue_wait = *waited - *one.queue_wait_before;
     if (one.what.name.empty())
         one.what.name = one.by->name();
+    one.what.sampled = sampled;
     drop_what_came_after(one.what);
     made_.traces.push_back(std::move(one.what));
 }

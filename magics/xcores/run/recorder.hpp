@@ -25,6 +25,7 @@ struct trace {
     bool was_there = false; ///< before the recording began
     nanoseconds cpu{};      ///< during the recording
     std::optional<nanoseconds> queue_wait;
+    nanoseconds sampled{}; ///< for so long its events were not recorded; of a thread
     std::vector<model::span> spans;
 };
 
@@ -68,6 +69,8 @@ private:
     void loop() noexcept;
     void list(surroundings::care);
     void begin(const subject&, nanoseconds time);
+    nanoseconds cpu_before(const subject&, watched&, nanoseconds time) const;
+    const watch* same_thread(const subject&) const; ///< in another interpreter; null: there is none
     trace seen_of(watch&, nanoseconds time, std::size_t most_spans) const;
     void end(watch&, nanoseconds time);
     void halt() noexcept;

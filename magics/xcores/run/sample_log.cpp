@@ -7,6 +7,8 @@
 
 #include <sys/mman.h>
 
+#include <xcores/os/clock.hpp>
+
 namespace xcores::run {
 namespace {
 
@@ -24,10 +26,8 @@ private:
     std::atomic<std::uint64_t>& sequence_;
 };
 
-/// Of what was read while it was being written: without the last one, and without what cannot be.
-std::vector<model::span> whole_ones(std::vector<model::span> read) {
-    if (!read.empty())
-        read.pop_back();
+/// Without what cannot be: a process may have written anything over its log.
+std::vector<model::span> sane(std::vector<model::span> read) {
     nanoseconds reached = nanoseconds::min();
     std::erase_if(read, [&reached](const model::span& one) {
         const bool fits = one.start >= reached && one.end >= one.start;
@@ -42,8 +42,11 @@ std::vector<model::span> whole_ones(std::vector<model::span> read) {
 sample_log::entry sample_log::place::get() const noexcept {
     constexpr auto order = std::memory_order_relaxed;
     const auto rest = rest_.load(order);
-    return {start_ns_.load(order), end_ns_.load(order), static_cast<std::int32_t>(rest >> 32U),
-            static_cast<model::thread_state>(rest & 0xFFU), static_cast<model::gil_state>(rest >> 8U & 0xFFU)};
+    const auto state = static_cast<model::thread_state>(rest & 0xFFU);
+    const auto gil = static_cast<model::gil_state>(rest >> 8U & 0xFFU);
+    const auto core = std::max(-1, static_cast<std::int32_t>(rest >> 32U));
+    return {start_ns_.load(order), end_ns_.load(order), core, std::min(state, model::thread_state::blocked),
+            std::min(gil, model::gil_state::held)};
 }
 
 void sample_log::place::set(const entry& one) noexcept {
@@ -68,19 +71,25 @@ void sample_log::unmap::operator()(sample_log* log) const noexcept {
 
 void sample_log::clear() noexcept {
     const writing guard(sequence_);
-    ticks_ = 0;
-    stride_ = 1;
+    offered_ = 0;
+    step_ns_ = 0;
     count_ = 0;
 }
 
 void sample_log::append(nanoseconds start, nanoseconds end, model::thread_state state, model::gil_state gil,
                         int core) noexcept {
     const writing guard(sequence_);
-    if (++ticks_ % stride_ != 0)
-        return;
-    const auto from = stride_ > 1 && count_ > 0 ? places_[count_ - 1].get().end_ns : start.count();
-    const entry next{from, end.count(), core, state, gil};
-    if (count_ > 0 && places_[count_ - 1].get().end_ns == from && extend_last(next))
+    ++offered_;
+    entry next{start.count(), end.count(), core, state, gil};
+    const auto reached = count_ > 0 ? places_[count_ - 1].get().end_ns : start.count();
+    if (step_ns_ > 0) {
+        const auto points = (next.end_ns - reached) / step_ns_; // of the grid that it covers
+        if (points <= 0)
+            return;
+        next.start_ns = reached;
+        next.end_ns = reached + points * step_ns_;
+    }
+    if (count_ > 0 && reached == next.start_ns && extend_last(next))
         return;
     if (count_ == capacity)
         halve();
@@ -100,13 +109,14 @@ bool sample_log::extend_last(const entry& next) noexcept {
     return true;
 }
 
-// Walks the spans on a grid of twice the mean sample distance and keeps what lies under each grid point.
+// Keeps what lies under each point of a grid of twice the mean distance of what was appended.
 void sample_log::halve() noexcept {
     const std::uint64_t old = count_;
     const auto first = places_[0].get().start_ns;
     const auto last = places_[old - 1].get().end_ns;
-    const auto samples = static_cast<std::int64_t>(ticks_ / stride_);
-    const auto step = 2 * std::max<std::int64_t>(1, (last - first) / std::max<std::int64_t>(1, samples));
+    const auto mean = (last - first) / static_cast<std::int64_t>(std::max<std::uint64_t>(1, offered_));
+    step_ns_ = 2 * (step_ns_ > 0 ? step_ns_ : std::max<std::int64_t>(1, mean));
+    const auto step = step_ns_;
     count_ = 0;
     std::uint64_t under = 0;
     auto one = places_[0].get();
@@ -120,7 +130,6 @@ void sample_log::halve() noexcept {
         if (count_ == 0 || !extend_last(kept))
             push(kept);
     }
-    stride_ *= 2;
 }
 
 std::vector<model::span> sample_log::read(nanoseconds origin, std::size_t most) const {
@@ -137,12 +146,13 @@ std::vector<model::span> sample_log::read(nanoseconds origin, std::size_t most) 
 }
 
 std::vector<model::span> sample_log::spans(nanoseconds origin, std::size_t most) const {
-    constexpr int patience = 10'000;
-    for (int attempt = 0;; ++attempt) {
+    constexpr nanoseconds patience = std::chrono::milliseconds{20};
+    const auto until = os::now() + patience; // not a number of attempts: on a busy machine each may take milliseconds
+    for (;;) {
         const auto before = sequence_.load(std::memory_order_acquire);
         const bool writing = before % 2 != 0;
         // The process that wrote may have been killed amid a sample: then this never ends, and what is whole is taken.
-        const bool gives_up = attempt >= patience;
+        const bool gives_up = os::now() >= until;
         if (writing && !gives_up) {
             std::this_thread::yield();
             continue;
@@ -150,9 +160,12 @@ std::vector<model::span> sample_log::spans(nanoseconds origin, std::size_t most)
         auto result = read(origin, most);
         // A fence in other words, ones that ThreadSanitizer understands: what was read stays before it.
         if (sequence_.fetch_add(0, std::memory_order_acq_rel) == before && !writing)
-            return result;
-        if (gives_up)
-            return whole_ones(std::move(result));
+            return sane(std::move(result));
+        if (!gives_up)
+            continue;
+        if (!result.empty())
+            result.pop_back(); // it was being written
+        return sane(std::move(result));
     }
 }
 

@@ -13,9 +13,9 @@ namespace xcores::run {
 
 using std::chrono::nanoseconds;
 
-/// The samples of one worker, run-length encoded, of a fixed size however long the run: when it is full, every second
-/// sample is forgotten, as if it had been sampled at half the rate. Plain data, so that it may lie in memory shared
-/// with a process.
+/// What one worker did, run-length encoded, of a fixed size however long the run: when it is full, what lies between
+/// the points of a grid in time is forgotten, as if it had been sampled more rarely; each time, twice as rarely. Plain
+/// data, so that it may lie in memory shared with a process.
 ///
 /// - Thread: one writer (the sampler); readers anywhere, also in another process (a sequence lock).
 class sample_log {
@@ -31,7 +31,7 @@ public:
 
     void clear() noexcept;
 
-    /// The sample taken at `end` holds for the time since the last one; `start` tells it where there was none.
+    /// What held from `start` to `end`: seen at `end` and not before, or recorded.
     void append(nanoseconds start, nanoseconds end, model::thread_state, model::gil_state, int core) noexcept;
 
     /// The newest spans, `most` at most, with `origin` taken from their times. If the writer was killed while it wrote,
@@ -64,8 +64,8 @@ private:
 
     mutable std::atomic<std::uint64_t> sequence_; ///< odd while being written
     std::atomic<std::uint64_t> count_;
-    std::uint64_t ticks_;  ///< samples offered
-    std::uint64_t stride_; ///< one of so many is kept
+    std::uint64_t offered_; ///< by append()
+    std::int64_t step_ns_;  ///< of the grid: what lies under each of its points is kept; 0: all of it
     place places_[capacity];
 };
 

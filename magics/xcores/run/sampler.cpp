@@ -8,17 +8,23 @@
 #include <sys/prctl.h>
 
 #include <xcores/os/clock.hpp>
+#include <xcores/os/named_thread.hpp>
 #include <xcores/os/thread_probe.hpp>
 
 namespace xcores::run {
 
 namespace {
 
-/// What a look costs, timer included: at workers, and at what else there is.
-std::atomic<nanoseconds> usual_costs[2];
+/// Of workers, and of what else there is.
+sampling_cost known_costs[2];
 
 /// Who looks may itself be interrupted: what is seen further apart than this was not seen at the same moment.
 constexpr nanoseconds one_moment = std::chrono::microseconds{200};
+
+void include(model::sampling_record& sum, const exact_source& recorded) {
+    model::add(sum.recorded, recorded.sums());
+    sum.cost += recorded.cost();
+}
 
 } // namespace
 
@@ -34,9 +40,9 @@ void pace::adapt(nanoseconds cost_of_a_look) noexcept {
 sampler::sampler(nanoseconds period, int share, std::function<void()> before_each_look)
     : pace_(period, share), before_each_look_(std::move(before_each_look)) {
     record_.period = period;
-    set_pace(usual_costs[before_each_look_ ? 1 : 0].load(std::memory_order_relaxed));
-    thread_ = std::thread([this] { loop(); });
-    os::name_thread(thread_, "xcores sampler"); // before anybody can take it for another's
+    if (before_each_look_)
+        set_pace(known_costs[1].expected(0));
+    thread_ = os::named_thread("xcores sampler", [this] { loop(); });
 }
 
 sampler::~sampler() {
@@ -51,37 +57,58 @@ sampler::~sampler() {
 void sampler::add(probe& what, sample_log& log) {
     const std::lock_guard lock(mutex_);
     log.clear();
+    const bool adds_itself = !before_each_look_; // a worker; other threads are found while they run
+    auto exact = exact_source::open(what, log, allowance_for(what.gil()), adds_itself);
     const auto first = read(what);
-    entries_.push_back({&what, &log, {}, first.seen.handovers});
-    turns_.push_back({.gil = what.gil(), .start = first.time, .end = first.time, .seen = {}});
-    entries_.back().judgement(what, first.seen, nanoseconds{0});
-    if (!before_each_look_) // a worker, which adds itself; others are found amid what they do
-        entries_.back().judgement.is_about_to_begin();
+    entries_.push_back({&what, &log, {}, first.seen.handovers, std::move(exact), what.what_to_record().has_value()});
+    intervals_.push_back({.gil = what.gil(), .start = first.time, .end = first.time, .seen = {}});
+    entries_.back().rules.apply(what, first.seen, nanoseconds{0});
+    if (adds_itself)
+        entries_.back().rules.is_about_to_begin();
+    set_pace(known_costs[before_each_look_ ? 1 : 0].expected(entries_.size()));
     if (entries_.size() == 1)
         changed_.notify_one();
 }
 
-void sampler::remove(probe& what) noexcept {
+nanoseconds sampler::remove(probe& what) noexcept {
     const std::lock_guard lock(mutex_);
     const auto found = std::ranges::find(entries_, &what, &entry::what);
     if (found == entries_.end())
-        return;
-    const auto its_turn = turns_.begin() + (found - entries_.begin());
-    const auto last = read(what);
-    const auto elapsed = last.time - its_turn->end;
-    its_turn->start = its_turn->end;
-    its_turn->seen = found->judgement.last_words(last.seen, elapsed, is_late(elapsed, pace_.period()));
-    write(*found->log, *its_turn);
-    for (turn& other : turns_)
-        if (other.gil != 0 && other.gil == its_turn->gil)
-            other.not_before = std::max(other.not_before, end_of_hold(*its_turn));
-    turns_.erase(its_turn);
+        return nanoseconds{0};
+    const auto interval = intervals_.begin() + (found - entries_.begin());
+    const bool is_recorded = found->exact && found->exact->is_recording();
+    if (found->exact) {
+        found->exact->finish(os::now());
+        include(ended_, *found->exact);
+        interval->not_before = std::max(interval->not_before, found->exact->last_held().value_or(nanoseconds{0}));
+    }
+    if (!is_recorded) {
+        const auto last = read(what);
+        const auto elapsed = last.time - interval->end;
+        interval->start = interval->end;
+        interval->seen = found->rules.at_end(last.seen, elapsed, is_late(elapsed, pace_.period()));
+        write(*found->log, *interval);
+    }
+    for (sampled_interval& other : intervals_)
+        if (other.gil != 0 && other.gil == interval->gil)
+            other.not_before = std::max({other.not_before, interval->not_before, end_of_hold(*interval)});
+    const auto sampled = found->sampled + (found->exact ? found->exact->sums().sampled : nanoseconds{0});
+    intervals_.erase(interval);
     entries_.erase(found);
+    return sampled;
 }
 
 model::sampling_record sampler::record() const {
     const std::lock_guard lock(mutex_);
-    return record_;
+    auto so_far = record_;
+    so_far.recorded = ended_.recorded;
+    so_far.cost += ended_.cost;
+    for (const entry& each : entries_)
+        if (each.exact)
+            include(so_far, *each.exact);
+    if (so_far.recorded)
+        so_far.recorded->sampled += never_recorded_;
+    return so_far;
 }
 
 void sampler::loop() noexcept {
@@ -113,15 +140,24 @@ void sampler::loop() noexcept {
 
 void sampler::keep_within_budget(nanoseconds time) noexcept {
     constexpr nanoseconds stretch = std::chrono::milliseconds{10};
-    constexpr std::int64_t least_ticks = 8;
+    constexpr nanoseconds long_stretch = std::chrono::milliseconds{100};
+    constexpr std::int64_t usual_ticks = 8;
+    constexpr std::int64_t least_ticks = 2;
     record_.cost = os::thread_cpu_time();
     const auto ticks = record_.ticks - checked_.ticks;
-    if (time - checked_.time < stretch || ticks < least_ticks)
+    const auto passed = time - checked_.time;
+    if (passed < stretch || ticks < (passed < long_stretch ? usual_ticks : least_ticks))
         return;
-    const auto each = (record_.cost - checked_.cost) / ticks;
-    checked_ = {time, record_.cost, record_.ticks};
-    usual_costs[before_each_look_ ? 1 : 0].store(each, std::memory_order_relaxed);
+    const auto cost = cost_of_looking();
+    const auto each = (cost - checked_.cost) / ticks;
+    checked_ = {time, cost, record_.ticks};
+    known_costs[before_each_look_ ? 1 : 0].note(each, entries_.size());
     set_pace(each);
+}
+
+// Collecting records is paid for by their allowance, and gets no cheaper when it is done more rarely.
+nanoseconds sampler::cost_of_looking() const noexcept {
+    return std::max(checked_.cost, record_.cost - collected_ * recording_allowance::collecting_cost);
 }
 
 void sampler::set_pace(nanoseconds cost_of_a_look) noexcept {
@@ -133,25 +169,59 @@ void sampler::set_pace(nanoseconds cost_of_a_look) noexcept {
 void sampler::look(nanoseconds time, nanoseconds step) noexcept {
     if (before_each_look_)
         before_each_look_();
-    for (std::size_t i = 0; i < entries_.size(); ++i)
-        look_at(entries_[i], turns_[i], time, step);
-    place_turns(turns_);
-    for (std::size_t i = 0; i < entries_.size(); ++i)
-        write(*entries_[i].log, turns_[i]);
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+        if (entries_[i].exact && entries_[i].exact->is_recording())
+            collect(entries_[i], intervals_[i], time);
+        else
+            sample(entries_[i], intervals_[i], time, step);
+    }
+    attribute_gil(intervals_);
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+        write(*entries_[i].log, intervals_[i]);
+        if (entries_[i].exact && !entries_[i].exact->is_recording())
+            entries_[i].exact->resume(intervals_[i].end);
+    }
 }
 
-void sampler::look_at(entry& one, turn& its, nanoseconds time, nanoseconds step) noexcept {
-    const auto now = read(*one.what);
-    its.start = its.end;
-    its.seen = {};
-    const auto elapsed = now.time - its.start;
+void sampler::sample(entry& thread, sampled_interval& interval, nanoseconds time, nanoseconds step) noexcept {
+    const auto latest = read(*thread.what);
+    interval.start = interval.end;
+    interval.seen = {};
+    const auto elapsed = latest.time - interval.start;
     if (elapsed <= nanoseconds{0})
         return;
     // The GIL was looked at before: an interruption since then makes this another moment.
-    const bool late = is_late(elapsed, step) || now.time - time > one_moment;
-    its.handovers = now.seen.handovers - std::exchange(one.handovers, now.seen.handovers);
-    its.seen = one.judgement(*one.what, now.seen, elapsed, late);
-    its.end = now.time;
+    const bool late = is_late(elapsed, step) || latest.time - time > one_moment;
+    interval.handovers = latest.seen.handovers - std::exchange(thread.handovers, latest.seen.handovers);
+    interval.seen = thread.rules.apply(*thread.what, latest.seen, elapsed, late);
+    if (!thread.exact && thread.could_be_recorded) {
+        never_recorded_ += elapsed;
+        thread.sampled += elapsed;
+    }
+    interval.end = latest.time;
+}
+
+void sampler::collect(entry& thread, sampled_interval& interval, nanoseconds time) noexcept {
+    interval.start = std::exchange(interval.end, time);
+    interval.seen = {};
+    const auto before = thread.exact->collected();
+    const bool goes_on = thread.exact->collect(time);
+    collected_ += thread.exact->collected() - before;
+    if (!goes_on) {
+        thread.rules = {};
+        thread.rules.apply(*thread.what, read(*thread.what).seen, nanoseconds{0});
+        interval.end = thread.exact->paused_since();
+    }
+    // No time in which this thread held the GIL is attributed to threads that are sampled.
+    if (const auto held = thread.exact->last_held(); held && *held > interval.start)
+        interval.not_before = interval.end;
+}
+
+std::shared_ptr<recording_allowance> sampler::allowance_for(std::uintptr_t gil) const {
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+        if (entries_[i].exact && gil != 0 && intervals_[i].gil == gil)
+            return entries_[i].exact->allowance();
+    return std::make_shared<recording_allowance>();
 }
 
 // The time and what is read then: together, or again.
@@ -164,12 +234,12 @@ sampler::moment sampler::read(probe& what) noexcept {
     }
 }
 
-void sampler::write(sample_log& log, const turn& its) noexcept {
-    auto at = its.start;
-    for (const auto& piece : {its.seen.first, its.seen.second, its.seen.third, its.seen.fourth}) {
-        const auto start = std::exchange(at, at + piece.length);
-        if (piece.length > nanoseconds{0})
-            log.append(start, at, piece.state, piece.gil, piece.core);
+void sampler::write(sample_log& log, const sampled_interval& interval) noexcept {
+    auto time = interval.start;
+    for (const auto& part : interval.seen.parts) {
+        const auto start = std::exchange(time, time + part.length);
+        if (part.length > nanoseconds{0})
+            log.append(start, time, part.state, part.gil, part.core);
     }
 }
 

@@ -2,10 +2,12 @@
 #include <xcores/run/session.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 #include <iterator>
 
 #include <xcores/os/clock.hpp>
+#include <xcores/os/error_text.hpp>
 #include <xcores/os/machine.hpp>
 
 namespace xcores::run {
@@ -17,13 +19,20 @@ model::interval relative(model::interval absolute, nanoseconds origin) {
     return {absolute.start - origin, absolute.end - origin};
 }
 
-std::optional<model::traffic> traffic_of(const payload& what, std::optional<std::size_t> shared_from) {
-    if (!shared_from)
-        return std::nullopt;
-    model::traffic sum{static_cast<std::int64_t>(what.data.size()), 0};
-    for (const auto& one : what.buffers)
-        (one.size >= *shared_from ? sum.shared : sum.copied) += static_cast<std::int64_t>(one.size);
-    return sum;
+/// Takes the time of imports out of the phases during which they happened.
+void separate_imports(model::worker_record& record, nanoseconds while_starting, nanoseconds while_receiving) {
+    model::interval& received = *record.transfer_in;
+    // What a worker process says may be anything.
+    const auto possible = [](nanoseconds told, nanoseconds most) { return std::clamp(told, nanoseconds{0}, most); };
+    while_receiving = possible(while_receiving, received.length());
+    while_starting = possible(while_starting, record.startup ? record.startup->length() : nanoseconds{0});
+    if (while_starting + while_receiving < model::shortest_import)
+        return;
+    model::interval imports{received.start, received.start + while_receiving};
+    if (while_starting > nanoseconds{0})
+        imports.start = record.startup->end -= while_starting;
+    received.start = imports.end;
+    record.imports = imports;
 }
 
 } // namespace
@@ -60,8 +69,11 @@ void session::occupy(std::vector<std::shared_ptr<worker>> taken) {
         one.cold = !one.by->opened;
         one.record.index = static_cast<int>(i);
     }
-    if (std::ranges::any_of(slots_, [](const slot& one) { return one.cold && one.by->body().shares_process(); }))
-        memory_before_ = os::resident_bytes();
+    const payload* before = nullptr;
+    for (const auto& one : plan_.inputs)
+        if (one.get() != std::exchange(before, one.get()))
+            input_size_ += static_cast<std::int64_t>(one->data.size());
+    resident_ = resident_now(); // of interpreters: what threads take belongs to the notebook, and processes tell
 }
 
 nanoseconds session::since_start() const {
@@ -81,7 +93,7 @@ void session::work(int index, worker& by) noexcept {
     try {
         ready = receive(one, index, by);
     } catch (const std::exception& error) {
-        answer.how = {model::outcome_kind::failed, {}, error.what(), {}, std::nullopt, false};
+        answer.how = {model::outcome_kind::failed, {}, os::text_of(error), {}, std::nullopt, false};
     }
     mark(one, phase::ready);
     arrive();
@@ -91,11 +103,17 @@ void session::work(int index, worker& by) noexcept {
         stopping = stopping_ != stop_reason::none;
         if (ready && stopping)
             answer.how = stopped("before it began");
+        else if (one.given_up)
+            answer.how = stopped("it did not stop when asked and was killed");
         else if (ready)
             one.now = one.now == phase::ended ? phase::ended : phase::executing;
     }
     if (ready && !stopping)
-        answer = run_to_end(one, index, by);
+        try {
+            answer = run_to_end(one, index, by);
+        } catch (const std::exception& error) {
+            answer.how = {model::outcome_kind::failed, {}, os::text_of(error), {}, std::nullopt, false};
+        }
     end(one, index, by, std::move(answer));
 }
 
@@ -103,6 +121,7 @@ reply session::run_to_end(slot& one, int index, worker& by) {
     for (;;) {
         auto used = by.body().execute();
         const auto run_end = since_start();
+        note_growth();
         mark(one, phase::sending);
         auto answer = by.body().collect();
         const auto sent = since_start();
@@ -132,21 +151,23 @@ void session::keep_usage(slot& one, usage used) {
     }
 }
 
-// Start-up and transfer in, each timed.
+// Start-up, imports and transfer in, each timed.
 bool session::receive(slot& one, int index, worker& by) {
     auto& body = by.body();
+    nanoseconds imported_while_opening{};
     if (!by.opened) {
         mark(one, phase::opening);
         const auto begin = since_start();
         body.foresee(plan_.inputs[static_cast<std::size_t>(index)]);
         body.open();
         by.opened = true;
+        imported_while_opening = body.import_time();
         const std::lock_guard lock(mutex_);
         if (one.now == phase::ended)
             return false;
         one.record.startup = model::interval{begin, since_start()};
         if (std::ranges::none_of(slots_, [](const slot& each) { return each.cold && !each.record.startup; }))
-            attribute_memory_locked(); // before it grows by what they receive
+            attribute_start_locked(); // before it grows by what they receive
     }
     const auto begin = since_start();
     {
@@ -163,9 +184,20 @@ bool session::receive(slot& one, int index, worker& by) {
     }
     prepare(index, by);
     const std::lock_guard lock(mutex_);
-    one.record.bytes_in = traffic_of(*plan_.inputs[static_cast<std::size_t>(index)], body.shares_from());
+    one.record.bytes_in = traffic_of(*plan_.inputs[static_cast<std::size_t>(index)], body);
     one.record.transfer_in = model::interval{begin, since_start()};
+    separate_imports(one.record, imported_while_opening, body.import_time());
     return true;
+}
+
+std::optional<model::traffic> session::traffic_of(const payload& what, const worker_body& with) {
+    const auto shared_from = with.shares_from();
+    if (!shared_from)
+        return std::nullopt;
+    model::traffic sum{static_cast<std::int64_t>(what.data.size()), 0};
+    for (const auto& one : what.buffers)
+        (one.size >= *shared_from ? sum.shared : sum.copied) += static_cast<std::int64_t>(one.size);
+    return sum;
 }
 
 void session::identify(slot& one, const worker_body& body) {
@@ -178,9 +210,10 @@ void session::prepare(int index, worker& by) {
     const std::weak_ptr<session> self = weak_from_this();
     const auto sink = [self, index](stream from, std::string_view text) {
         const auto kept = self.lock();
-        if (!kept)
+        if (!kept || text.empty())
             return;
         const std::lock_guard lock(kept->mutex_);
+        kept->slots_[static_cast<std::size_t>(index)].printing.feed(text);
         kept->output_.push_back({index, from, std::string(text)});
         if (kept->output_.size() == 1)
             kept->event_.notify();
@@ -196,23 +229,69 @@ void session::arrive() {
     if (gate_.arrive()) {
         {
             const std::lock_guard lock(mutex_);
-            attribute_memory_locked(); // not all could be opened
+            attribute_start_locked(); // not all could be opened
+            for (auto& one : slots_)
+                one.memory = one.by->memory_bytes();
         }
         gate_.open();
     }
     gate_.wait();
 }
 
-// Workers of our own process open side by side, so that only their common growth can be measured: each gets its share.
-void session::attribute_memory_locked() {
-    const auto before = std::exchange(memory_before_, std::nullopt);
-    const auto after = before ? os::resident_bytes() : std::nullopt;
-    if (!after)
+// Memory of this process, without what these interpreters have lent to the notebook.
+std::optional<std::int64_t> session::resident_now() const {
+    auto bytes = plan_.kind == model::worker_kind::subinterp ? os::resident_bytes() : std::nullopt;
+    if (bytes)
+        for (const auto& one : slots_)
+            *bytes -= one.by->body().lent_bytes();
+    return bytes;
+}
+
+// Interpreters open side by side, and nothing tells which page is whose: only their common growth can be measured, and
+// each gets its share.
+void session::attribute_start_locked() {
+    const auto now = resident_ && !std::exchange(start_attributed_, true) ? resident_now() : std::nullopt;
+    const auto is_new = [](const slot& one) { return one.cold && one.record.startup; };
+    const auto opened = std::ranges::count_if(slots_, is_new);
+    if (!now || opened == 0)
         return;
-    const auto opened = std::ranges::count_if(slots_, [](const slot& one) { return one.cold && one.record.startup; });
+    const auto each = pool_->start_memory((*now - *resident_) / opened);
     for (auto& one : slots_)
-        if (one.cold && one.record.startup)
-            one.by->memory_bytes = std::max<std::int64_t>(0, *after - *before) / opened;
+        if (is_new(one))
+            one.by->set_memory(each);
+    resident_ = now;
+}
+
+void session::note_growth() {
+    if (!resident_)
+        return;
+    const std::lock_guard lock(mutex_);
+    if (const auto now = resident_now())
+        growth_ = std::max(growth_.value_or(*now - *resident_), *now - *resident_);
+}
+
+// What is smaller is not told apart from what else goes on in the process; nor is, in a mapped cell, what the notebook
+// makes of the results meanwhile.
+std::int64_t session::share_of(std::int64_t growth) const {
+    constexpr std::int64_t least = 1 << 20;
+    std::optional<model::traffic> back;
+    for (const auto& one : slots_)
+        model::add(back, one.record.bytes_out);
+    const bool is_blurred = plan_.items && back && back->copied > std::abs(growth) / 8;
+    return is_blurred || std::abs(growth) < least ? 0 : growth / std::ssize(slots_);
+}
+
+// What interpreters have kept or let go of in this run: the input is gone, and results wait for the notebook.
+void session::attribute_rest_locked() {
+    const auto now = resident_ ? resident_now() : std::nullopt;
+    if (!now)
+        return;
+    auto kept = *now - *resident_ + input_size_;
+    for (const auto& one : slots_)
+        kept -= one.output ? static_cast<std::int64_t>(one.output->data.size()) : 0;
+    const auto share = share_of(kept);
+    for (const auto& one : slots_)
+        one.by->grow(share);
 }
 
 model::outcome session::stopped(std::string message) const {
@@ -221,28 +300,35 @@ model::outcome session::stopped(std::string message) const {
     return how;
 }
 
-/// An interrupt was ours: it says why.
+/// An interrupt was ours: it says why. Where nobody has asked for one, the code itself has raised KeyboardInterrupt.
 void session::explain(model::outcome& how) const {
     if (how.kind != model::outcome_kind::interrupted)
         return;
-    if (stopping_ == stop_reason::timeout)
+    if (stopping_ == stop_reason::none)
+        how.kind = model::outcome_kind::raised;
+    else if (stopping_ == stop_reason::timeout)
         how.kind = model::outcome_kind::timed_out;
     else if (stopping_ == stop_reason::failure)
-        how.message = "stopped because an item failed";
+        how.message = model::stopped_for_an_item;
 }
 
 void session::end(slot& one, int index, worker& by, reply answer) {
     // Before anybody can learn that the run is over: whose data it is may change it then.
     plan_.inputs[static_cast<std::size_t>(index)].reset();
+    bool is_dying = false;
     {
         const std::lock_guard lock(mutex_);
         if (one.now == phase::ended) // abandoned meanwhile: nobody waits for this any more
             return;
         close(one);
         one.now = phase::leaving; // from here on the worker may serve others: no more interrupts on our behalf
+        is_dying = one.given_up;
     }
     // Before anybody can learn that the run is over, so that the next run finds its workers.
-    pool_->give_back(by.shared_from_this());
+    if (is_dying) // although it has answered
+        by.retire();
+    else
+        pool_->give_back(by.shared_from_this());
     const std::lock_guard lock(mutex_);
     using enum model::outcome_kind;
     const bool by_force = answer.how.kind == crashed && force_at_ && os::now() >= *force_at_;
@@ -251,7 +337,7 @@ void session::end(slot& one, int index, worker& by, reply answer) {
     explain(answer.how);
     lose_item(one, answer.how);
     if (one.record.transfer_out)
-        one.record.bytes_out = traffic_of(answer.output, by.body().shares_from());
+        model::add(one.record.bytes_out, traffic_of(answer.output, by.body()));
     one.record.how = std::move(answer.how);
     one.record.result = std::move(answer.summary);
     one.output = std::make_shared<const payload>(std::move(answer.output));
@@ -263,6 +349,7 @@ void session::count_end() {
     if (--unfinished_ > 0)
         return;
     finished_at_ = since_start();
+    attribute_rest_locked();
     if (plan_.items)
         plan_.items->close(); // nobody is left to take any
     event_.notify();
@@ -317,8 +404,15 @@ void session::enforce_limits() {
     if (!force_at_ || time < *force_at_)
         return;
     for (auto& one : slots_)
-        if (one.now < phase::leaving && !one.reopening && !(one.can_be_reached() && one.by->body().terminate()))
+        if (one.now < phase::leaving && !end_by_force(one))
             abandon(one);
+}
+
+bool session::end_by_force(slot& one) {
+    one.given_up = true;
+    if (one.can_be_reached())
+        return one.by->body().terminate();
+    return one.by->body().give_up();
 }
 
 session::wake session::wait(nanoseconds time) {

@@ -12,6 +12,7 @@
 #include <xcores/os/event.hpp>
 #include <xcores/run/gate.hpp>
 #include <xcores/run/item_queue.hpp>
+#include <xcores/run/open_line.hpp>
 #include <xcores/run/sampler.hpp>
 #include <xcores/run/worker.hpp>
 
@@ -25,8 +26,8 @@ struct plan {
     std::vector<std::shared_ptr<const payload>> inputs;       ///< one a worker
     std::optional<nanoseconds> timeout;                       ///< for the whole run, from its start
     nanoseconds sample_period = std::chrono::milliseconds{1}; ///< zero: not sampled
-    std::vector<int>
-        pin_to; ///< worker i runs on core i of these only, round and round; empty: wherever the system likes
+    std::vector<int> pin_to; ///< worker i runs on core i of these only, starting over after the last; empty: wherever
+                             ///< the system likes
     /// How long a worker that was asked to stop may take before it is ended by force or left behind.
     nanoseconds grace = std::chrono::milliseconds{400};
     std::shared_ptr<item_queue> items; ///< the cell runs once for each of these; null: once a worker
@@ -64,6 +65,8 @@ public:
 
     enum class detail { whole, recent };
     model::report report(detail = detail::whole) const;
+    /// By the monotonic clock: to what the times in reports are relative.
+    nanoseconds start_time() const noexcept { return start_; }
 
     /// Of a mapped cell; else null.
     const std::shared_ptr<item_queue>& items() const noexcept { return plan_.items; }
@@ -78,12 +81,15 @@ private:
         phase now = phase::waiting;
         bool cold = false;
         bool registered = false;
+        bool given_up = false;  ///< ended by force, or while it opened
         bool reopening = false; ///< its body is being replaced: nobody else may touch it
         model::worker_record record;
+        std::optional<std::int64_t> memory; ///< of an interpreter, before the cell ran
         gil_identity gil;
         usage used;
         sample_log::owner log; ///< for bodies that our sampler looks at
         std::vector<model::span> spans;
+        open_line printing;
         std::shared_ptr<const payload> output;
 
         /// By others than its own thread: its body is open, works for us, and is not being replaced.
@@ -100,6 +106,8 @@ private:
     reply run_to_end(slot&, int index, worker&);
     void keep_usage(slot&, usage);
     void identify(slot&, const worker_body&);
+    static std::optional<model::traffic> traffic_of(const payload&, const worker_body& with);
+    void count_items(int index, const item_chunk&);
     std::shared_ptr<item_feed> make_feed(int index);
     bool replace(slot&, int index, worker&, const model::outcome&);
     bool may_reopen(slot&);
@@ -108,14 +116,20 @@ private:
     void stop_others(stop_reason, const slot* caller);
     void count_end();
     void arrive();
-    void attribute_memory_locked();
+    void attribute_start_locked();
+    void note_growth();
+    void attribute_rest_locked();
+    std::optional<std::int64_t> resident_now() const;
+    std::int64_t share_of(std::int64_t growth) const;
     void end(slot&, int index, worker&, reply);
     void close(slot&) noexcept;
     void enforce_limits();
     void abandon(slot&);
+    bool end_by_force(slot&);
     model::outcome stopped(std::string message) const;
     void explain(model::outcome&) const;
-    void tell_why(model::outcome&) const;
+    void note_end(int index, reply&);
+    bool stopping() const;
     nanoseconds since_start() const;
     void mark(slot&, phase);
     void fill_gils(model::report&) const;
@@ -132,7 +146,10 @@ private:
     mutable std::mutex mutex_; ///< guards what follows
     std::vector<slot> slots_;
     std::vector<output_chunk> output_;
-    std::optional<std::int64_t> memory_before_;
+    std::optional<std::int64_t> resident_; ///< memory of this process before interpreters grew
+    bool start_attributed_ = false;
+    std::optional<std::int64_t> growth_; ///< since then, at the end of the cell's code
+    std::int64_t input_size_ = 0;        ///< what goes at the end of the run
     int unfinished_ = 0;
     stop_reason stopping_ = stop_reason::none;
     std::optional<nanoseconds> force_at_;

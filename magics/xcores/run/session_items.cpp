@@ -13,17 +13,25 @@ public:
     feed(std::weak_ptr<session> of, std::shared_ptr<item_queue> items, int index)
         : session_(std::move(of)), items_(std::move(items)), index_(index) {}
 
-    std::optional<item_chunk> take() override { return items_->take(index_); }
-    std::optional<item_chunk> try_take() override { return items_->try_take(index_); }
-    void done(std::int64_t item, reply how) override {
+    std::optional<item_chunk> take() override { return counted(items_->take(index_)); }
+    std::optional<item_chunk> try_take() override { return counted(items_->try_take(index_)); }
+    bool done(std::int64_t item, reply how) override {
         const auto kept = session_.lock();
         if (kept)
-            kept->tell_why(how.how);
+            kept->note_end(index_, how);
         if (!items_->finish(index_, item, std::move(how)) && kept)
             kept->stop_others(stop_reason::failure, &kept->slots_[static_cast<std::size_t>(index_)]);
+        return kept && !kept->stopping();
     }
 
 private:
+    std::optional<item_chunk> counted(std::optional<item_chunk> chunk) const {
+        const auto kept = session_.lock();
+        if (kept && chunk)
+            kept->count_items(index_, *chunk);
+        return chunk;
+    }
+
     std::weak_ptr<session> session_;
     std::shared_ptr<item_queue> items_;
     int index_;
@@ -33,9 +41,25 @@ std::shared_ptr<item_feed> session::make_feed(int index) {
     return plan_.items ? std::make_shared<feed>(weak_from_this(), plan_.items, index) : nullptr;
 }
 
-void session::tell_why(model::outcome& how) const {
+/// An item has ended: why, if it was stopped, and what comes back of it.
+void session::note_end(int index, reply& how) {
     const std::lock_guard lock(mutex_);
-    explain(how);
+    auto& one = slots_[static_cast<std::size_t>(index)];
+    explain(how.how);
+    if (one.now != phase::ended) // abandoned meanwhile: nobody waits for this any more
+        model::add(one.record.bytes_out, traffic_of(how.output, one.by->body()));
+}
+
+void session::count_items(int index, const item_chunk& chunk) {
+    const std::lock_guard lock(mutex_);
+    auto& one = slots_[static_cast<std::size_t>(index)];
+    for (const auto& item : chunk.items)
+        model::add(one.record.bytes_in, traffic_of(*item, one.by->body()));
+}
+
+bool session::stopping() const {
+    const std::lock_guard lock(mutex_);
+    return stopping_ != stop_reason::none;
 }
 
 void session::lose_item(const slot& one, const model::outcome& how) {

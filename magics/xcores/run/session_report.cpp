@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
 
+#include <xcores/model/overlap.hpp>
 #include <xcores/run/session.hpp>
 
 namespace xcores::run {
@@ -15,6 +16,7 @@ model::report session::report(detail how_much) const {
     result.elapsed = finished_at_.value_or(since_start());
     if (plan_.items)
         result.items = plan_.items->record();
+    const auto share = share_of(growth_.value_or(0));
     for (const auto& one : slots_) {
         auto record = one.record;
         const auto& body = one.by->body();
@@ -25,10 +27,14 @@ model::report session::report(detail how_much) const {
         record.minor_faults = one.used.minor_faults;
         record.major_faults = one.used.major_faults;
         record.migrations = one.used.migrations;
-        record.memory_bytes = body.shares_process() ? one.by->memory_bytes : one.used.memory_bytes;
+        record.memory_bytes = one.used.memory_bytes;
+        if (const auto bytes = one.memory.value_or(0) + share; one.memory && bytes > 0)
+            record.memory_bytes = bytes;
         record.proportional_bytes = one.used.proportional_bytes;
         record.unique_bytes = one.used.unique_bytes;
         record.spans = one.spans;
+        if (record.how.kind == model::outcome_kind::pending)
+            record.open_line = one.printing.visible();
         if (plan_.items)
             record.items = plan_.items->done_by(record.index);
         if (one.now == phase::executing && !record.run && record.transfer_in)
@@ -40,6 +46,7 @@ model::report session::report(detail how_much) const {
     }
     fill_gils(result);
     fill_sampling(result);
+    model::settle_cores(result);
     return result;
 }
 
@@ -81,12 +88,13 @@ void session::fill_sampling(model::report& result) const {
         if (!theirs)
             continue;
         if (!std::exchange(own, true))
-            total = {plan_.sample_period, std::nullopt, 0, 0, {}, std::nullopt};
+            total = {.period = plan_.sample_period};
         total.ticks = std::max(total.ticks, theirs->ticks);
         total.widest_period = std::max(total.widest_period, theirs->widest_period);
         total.missed += theirs->missed;
         total.cost += theirs->cost;
         total.latest = std::max(total.latest, theirs->latest);
+        model::add(total.recorded, theirs->recorded);
     }
     result.sampling = total;
 }

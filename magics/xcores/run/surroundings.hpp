@@ -28,6 +28,8 @@ struct subject {
 /// - Failure: when the subject has ended, cpu() tells the last that was known.
 class watched : public probe {
 public:
+    /// On the monotonic clock; empty: unknown. Of a process.
+    virtual std::optional<nanoseconds> began() { return std::nullopt; }
     virtual nanoseconds cpu() noexcept = 0; ///< CPU time since it began; any thread
     virtual std::optional<nanoseconds> queue_wait() = 0;
     virtual std::string name() = 0; ///< as the system calls it
@@ -53,6 +55,7 @@ public:
 
     struct gil {
         std::string name;
+        bool is_main = false;       ///< of the main interpreter
         std::int64_t handovers = 0; ///< since it was first seen
     };
     virtual std::vector<gil> gils() const = 0;

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include <xcores/os/machine.hpp>
+#include <xcores/os/named_thread.hpp>
 #include <xcores/os/thread_probe.hpp>
 
 namespace xcores::run {
@@ -13,8 +14,19 @@ namespace xcores::run {
 std::shared_ptr<worker> worker::create(std::unique_ptr<worker_body> body) {
     static std::atomic<std::int64_t> serial = 0;
     const std::shared_ptr<worker> made(new worker(std::move(body), ++serial));
-    std::thread([made] { made->loop(); }).detach();
+    os::named_thread(os::worker_thread_name, [made] { made->loop(); }).detach();
     return made;
+}
+
+std::optional<std::int64_t> worker::memory_bytes() const noexcept {
+    const auto bytes = memory_.load();
+    return bytes == unknown ? std::nullopt : std::optional(bytes);
+}
+
+void worker::grow(std::int64_t bytes) noexcept {
+    auto before = memory_.load();
+    while (before != unknown && !memory_.compare_exchange_weak(before, std::max<std::int64_t>(0, before + bytes))) {
+    }
 }
 
 void worker::give(job next) {
@@ -42,6 +54,11 @@ bool worker::left_behind() const {
     return abandoned_ && !ended_;
 }
 
+bool worker::ending() const {
+    const std::lock_guard lock(mutex_);
+    return leaving_ && !abandoned_ && !ended_;
+}
+
 bool worker::ended() const {
     const std::lock_guard lock(mutex_);
     return ended_;
@@ -58,8 +75,6 @@ bool worker::wait_until_ended(nanoseconds time) const {
 }
 
 void worker::loop() noexcept {
-    os::block_signals_on_this_thread();
-    os::name_this_thread(os::worker_thread_name);
     for (;;) {
         job next;
         {
@@ -132,18 +147,32 @@ std::vector<std::shared_ptr<worker>> pool::acquire_kept(int count) {
     before.resize(std::max(before.size(), static_cast<std::size_t>(count)));
     std::vector<std::shared_ptr<worker>> taken;
     for (int i = 0; i < count; ++i) {
-        auto same = take(before[static_cast<std::size_t>(i)].lock());
-        taken.push_back(same && same->usable() ? std::move(same) : nullptr);
+        auto& its_place = before[static_cast<std::size_t>(i)];
+        const auto last = its_place.lock();
+        auto same = take(last);
+        const bool is_busy = last && !same && last->usable(); // in the background: it stays the one of this place
+        if (!same || !same->usable())
+            same = take_other_than(before);
+        taken.push_back(same ? std::move(same) : made());
+        if (!is_busy)
+            its_place = taken.back();
     }
-    auto others = acquire(static_cast<int>(std::ranges::count(taken, nullptr)));
-    for (auto& one : taken)
-        if (!one) {
-            one = std::move(others.front());
-            others.erase(others.begin());
-        }
-    std::ranges::copy(taken, before.begin());
     const std::lock_guard lock(mutex_);
     kept_ = std::move(before);
+    return taken;
+}
+
+std::shared_ptr<worker> pool::take_other_than(const std::vector<std::weak_ptr<worker>>& kept) {
+    const auto is_kept = [&](const std::shared_ptr<worker>& each) {
+        return std::ranges::any_of(kept, [&](const std::weak_ptr<worker>& its) { return its.lock() == each; });
+    };
+    const std::lock_guard lock(mutex_);
+    const auto found = std::ranges::find_if(
+        idle_, [&](const std::shared_ptr<worker>& each) { return each->usable() && !is_kept(each); });
+    if (found == idle_.end())
+        return nullptr;
+    auto taken = std::move(*found);
+    idle_.erase(found);
     return taken;
 }
 
@@ -162,9 +191,23 @@ std::vector<std::shared_ptr<worker>> pool::take_all() {
     return std::exchange(idle_, {});
 }
 
+std::vector<std::shared_ptr<worker>> pool::ending() const {
+    std::vector<std::shared_ptr<worker>> found;
+    const std::lock_guard lock(mutex_);
+    for (const auto& weak : all_)
+        if (auto each = weak.lock(); each && each->ending())
+            found.push_back(std::move(each));
+    return found;
+}
+
 void pool::retire_idle() {
     for (const auto& one : take_all())
         one->retire();
+}
+
+std::int64_t pool::start_memory(std::int64_t measured) {
+    const std::lock_guard lock(mutex_);
+    return start_memory_ = std::max(start_memory_, measured);
 }
 
 pool_state pool::state() const {
@@ -175,13 +218,21 @@ pool_state pool::state() const {
         const auto one = weak.lock();
         if (!one || one->ended() || std::ranges::find(idle_, one) != idle_.end())
             continue;
-        one->left_behind() ? ++now.left_behind : now.busy += one->usable();
+        if (one->left_behind())
+            ++now.left_behind;
+        else
+            (one->serves ? now.serving : now.busy) += one->usable();
     }
+    bool known = !idle_.empty();
+    std::int64_t sum = 0;
     for (const auto& one : idle_) {
         const auto& body = one->body();
-        if (const auto bytes = body.shares_process() ? one->memory_bytes : os::resident_bytes_of(body.process_id()))
-            now.memory_bytes = now.memory_bytes.value_or(0) + *bytes;
+        const auto bytes = body.shares_process() ? one->memory_bytes() : os::resident_bytes_of(body.process_id());
+        known = known && bytes;
+        sum += bytes.value_or(0);
     }
+    if (known)
+        now.memory_bytes = sum;
     return now;
 }
 

@@ -40,8 +40,9 @@ public:
     virtual std::optional<item_chunk> take() = 0;
     /// The same without waiting: nothing where take() would wait, an empty chunk where it is over.
     virtual std::optional<item_chunk> try_take() = 0;
-    /// How the item with this number ended. In order.
-    virtual void done(std::int64_t index, reply) = 0;
+    /// How the item with this number ended. In order. False: nothing more is to be run. After an interrupt, that is
+    /// certain to be told; otherwise take() will.
+    virtual bool done(std::int64_t index, reply) = 0;
 };
 
 /// What one worker is asked to do.
@@ -108,6 +109,9 @@ public:
     virtual void foresee(const std::shared_ptr<const payload>&) {}
     virtual void open() = 0;
     virtual void prepare(const task&, const output_sink&) = 0;
+    /// Called after open() or prepare(), on the same thread: how much of it was spent on importing modules that the
+    /// task needs.
+    virtual nanoseconds import_time() const noexcept { return nanoseconds{0}; }
     virtual usage execute() = 0;
     virtual reply collect() = 0;
     /// Answers calls until there are no more, or until it is not alive any more.
@@ -120,6 +124,9 @@ public:
     virtual void interrupt() noexcept = 0;
     /// Ends the worker by force. False: that cannot be done to this kind, and it must be left behind.
     virtual bool terminate() noexcept = 0;
+
+    /// The same while it opens: open() fails soon. Thread: any, at any time. False: it cannot be helped.
+    virtual bool give_up() noexcept { return false; }
 
     virtual bool alive() const noexcept = 0;                   ///< may be given another task
     virtual probe* thread_probe() noexcept { return nullptr; } ///< for the caller's sampler; null: it samples itself
@@ -135,6 +142,7 @@ public:
     virtual std::optional<std::size_t> shares_from() const noexcept { return std::nullopt; }
     /// Somebody looks at memory that ends with the body: close() has to wait for await_returns().
     virtual bool lends() const noexcept { return false; }
+    virtual std::int64_t lent_bytes() const noexcept { return 0; } ///< and how much, once it is open
     virtual void await_returns() noexcept {}
 };
 
