@@ -14,10 +14,12 @@ import sys
 
 import cpu
 import data
+import exact
 import handing
 import instrument
 import kernel
 import recorder
+import sending
 import starting
 
 BENCHMARKS = {
@@ -27,9 +29,11 @@ BENCHMARKS = {
     "cold": starting.cold,
     "memory": starting.memory,
     "cpu": cpu.cpu_bound,
+    "jobs": lambda: sending.jobs(cpu.WORK),
     "kernel": kernel.round_trips,
     "instrument": instrument.instrument,
     "recorder": recorder.recorder,
+    "exact": exact.exact,
 }
 
 

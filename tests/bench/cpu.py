@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 import kernel
+import sending
 from rows import Row, Target, interleaved, seconds
 
 FIB = """
@@ -109,4 +110,4 @@ def cpu_bound() -> list[Row]:
         rows = against_threads(cell)
         for name, body in WORK.items():
             rows += against_one_worker(cell, name, body)
-        return rows + forty_jobs(cell)
+        return rows + forty_jobs(cell) + sending.sent_against_local(cell, FIB)

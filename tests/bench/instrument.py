@@ -14,15 +14,15 @@ PAIRS = 61
 """What else happens on a machine makes single pairs differ by several per cent."""
 
 
-def slowdown(workers: int) -> dict[str, float]:
-    """Median over interleaved pairs of how much longer the same work takes with the sampler than without."""
+def slowdown(workers: int, work: str = FIB) -> dict[str, float]:
+    """Per cent by which the same work takes longer with the sampler than without; median over interleaved pairs."""
     ratios = {}
     for magic in ("threads", "subinterp", "procs"):
         pairs = []
         for number in range(PAIRS + 1):
             times = {}
             for rate in (("1000", "0") if number % 2 else ("0", "1000")):
-                times[rate] = seconds(lambda rate=rate: run(magic, f"{workers} --quiet --sample {rate}", FIB))
+                times[rate] = seconds(lambda rate=rate: run(magic, f"{workers} --quiet --sample {rate}", work))
             pairs.append(times["1000"] / times["0"] - 1)
         ratios[f"xcores {magic}"] = 100 * statistics.median(pairs[1:])
     return ratios

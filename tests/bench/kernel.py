@@ -24,6 +24,15 @@ def execute(client: BlockingKernelClient, code: str) -> float:
     return time.perf_counter() - start
 
 
+def evaluate(client: BlockingKernelClient, code: str, expression: str) -> float:
+    """Runs `code`, and gives the number that `expression` has then."""
+    reply = client.execute_interactive(code, timeout=WAIT_SECONDS, output_hook=lambda message: None, user_expressions={"it": expression})
+    found = reply["content"].get("user_expressions", {}).get("it", {})
+    if found.get("status") != "ok":
+        raise RuntimeError(f"{code}: {reply['content']}")
+    return float(found["data"]["text/plain"])
+
+
 @contextlib.contextmanager
 def opened(kernel: str) -> Iterator[BlockingKernelClient]:
     """A kernel that is ready."""

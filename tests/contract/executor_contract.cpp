@@ -2,6 +2,7 @@
 // One suite for every executor, the fake one included, so that the fake cannot lie.
 #include <algorithm>
 #include <sstream>
+#include <string_view>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
@@ -63,6 +64,53 @@ TEST_CASE("the phases of a worker follow each other and no run begins before all
         CHECK(worker.transfer_out->end <= *report.wall);
         for (const auto& other : report.workers)
             CHECK(other.transfer_in->end <= worker.run->start);
+    }
+}
+
+TEST_CASE("imports are a phase of their own, between start-up and transfer") {
+    using namespace std::chrono_literals;
+    const auto executor = any_executor();
+    const auto check_import = [](const model::worker_record& worker) {
+        REQUIRE(worker.imports);
+        REQUIRE(worker.transfer_in);
+        CHECK(worker.imports->length() >= 5ms);
+        CHECK(worker.imports->end == worker.transfer_in->start);
+        CHECK(worker.transfer_in->start <= worker.transfer_in->end);
+        CHECK(worker.transfer_in->end <= worker.run->start);
+    };
+    const auto first = start(executor, {"import", "answer", "import a little"});
+    finish(*first);
+    const auto cold = first->report();
+    check_import(cold.workers[0]);
+    REQUIRE(cold.workers[0].startup);
+    CHECK(cold.workers[0].startup->start <= cold.workers[0].startup->end);
+    CHECK(cold.workers[0].startup->end <= cold.workers[0].imports->start);
+    CHECK_FALSE(cold.workers[1].imports);
+    CHECK_FALSE(cold.workers[2].imports);
+    const auto second = start(executor, {"import", "answer", "answer"});
+    finish(*second);
+    const auto warm = second->report();
+    check_import(warm.workers[0]);
+    CHECK_FALSE(warm.workers[1].imports);
+    CHECK_FALSE(warm.workers[2].imports);
+}
+
+TEST_CASE("imports take no longer than the phases in which they happened") {
+    const auto executor = any_executor();
+    for (const char* state : {"cold", "warm"}) {
+        CAPTURE(state);
+        const auto session = start(executor, {"boast"});
+        finish(*session);
+        const auto worker = session->report().workers.at(0);
+        REQUIRE(worker.transfer_in);
+        CHECK(worker.startup.has_value() == (std::string_view(state) == "cold"));
+        auto last = model::nanoseconds{0};
+        for (const auto& phase : {worker.startup, worker.imports, worker.transfer_in, worker.run})
+            if (phase) {
+                CHECK(phase->start >= last);
+                CHECK(phase->end >= phase->start);
+                last = phase->end;
+            }
     }
 }
 
@@ -144,12 +192,16 @@ TEST_CASE("a time limit ends running code and is told apart from an interrupt") 
     const auto executor = any_executor();
     run::plan limited;
     limited.timeout = std::chrono::milliseconds{300};
-    const auto session = start(executor, {"answer", "spin"}, limited);
+    const auto session = start(executor, {"spin", "spin"}, limited);
     finish(*session);
     const auto report = session->report();
-    CHECK(report.workers[0].how.kind == returned);
+    CHECK(report.workers[0].how.kind == timed_out);
     CHECK(report.workers[1].how.kind == timed_out);
     CHECK(*report.wall >= *limited.timeout);
+    limited.timeout = patience;
+    const auto in_time = start(executor, {"answer"}, limited);
+    finish(*in_time);
+    CHECK(in_time->report().workers[0].how.kind == returned);
     check_usable(executor);
 }
 

@@ -133,7 +133,9 @@ TEST_CASE("where failures do not stop the others, all items end") {
     REQUIRE(ended.size() == 4);
     for (const auto& [index, one] : ended)
         CHECK(one.how.how.kind == (index % 2 == 0 ? raised : returned));
-    CHECK(queue->record() == model::items_record{4, 2, 4});
+    const auto record = queue->record();
+    CHECK(record == model::items_record{4, 2, 4, record.first_failure});
+    CHECK(ended.at(record.first_failure.value().index).how.how.kind == raised);
 }
 
 TEST_CASE("an interrupt keeps the items that have finished and tells of those under way") {

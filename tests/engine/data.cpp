@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include <xcores/cpython/thread_state.hpp>
+#include <xcores/executors/packed_fields.hpp>
 #include <xcores/executors/wire.hpp>
 #include <xcores/os/clock.hpp>
 #include <xcores/os/machine.hpp>
@@ -244,4 +245,33 @@ TEST_CASE("messages that are read ahead keep their own descriptors") {
     CHECK(is_all(again->content.buffers.at(0), 2));
     CHECK(again->descriptors.size() == 2);
     CHECK_FALSE(inbox.has_more());
+}
+
+TEST_CASE("fields are read up to a depth that no message of ours has") {
+    const auto [beginning, end, nested] = GENERATE(table<std::vector<std::uint8_t>, std::vector<std::uint8_t>, int>({
+        {{0x91}, {0xc0}, 1},             // an array of one element, null
+        {{0x81, 0xa1, 'a'}, {0xc0}, 1},  // an object of one member
+        {{0xdc, 0x00, 0x01}, {0xc0}, 1}, // the same with longer sizes
+        {{0xdf, 0, 0, 0, 1, 0xa1, 'a'}, {0xc0}, 1},
+        {{0x91, 0x81, 0xa1, 'a'}, {0xc0}, 2}, // both in turns
+    }));
+    const auto packed = [&](int levels) {
+        std::vector<std::uint8_t> bytes;
+        for (int level = 0; level < levels; level += nested)
+            bytes.insert(bytes.end(), beginning.begin(), beginning.end());
+        bytes.insert(bytes.end(), end.begin(), end.end());
+        return bytes;
+    };
+    CHECK(executors::wire::unpacked(packed(16)).is_structured());
+    CHECK_THROWS_AS(executors::wire::unpacked(packed(18)), std::runtime_error);
+    constexpr int deeper_than_the_stack = 2'000'000;
+    CHECK_THROWS_AS(executors::wire::unpacked(packed(deeper_than_the_stack)), std::runtime_error);
+}
+
+TEST_CASE("fields that are wide are read, and what is not MessagePack is refused") {
+    const nlohmann::json wide = {{"list", std::vector<int>(100'000, 7)}, {"objects", {{{"a", {1}}}, {{"a", {2}}}}}};
+    CHECK(executors::wire::unpacked(nlohmann::json::to_msgpack(wide)) == wide);
+    const std::vector<std::uint8_t> broken = GENERATE(values<std::vector<std::uint8_t>>(
+        {{}, {0xc1}, {0x92, 0xc0}, {0xdd, 0xff, 0xff, 0xff, 0xff}, {0xc0, 0xc0}, {0x81, 0x01, 0x02}}));
+    CHECK_THROWS_AS(executors::wire::unpacked(broken), std::exception);
 }

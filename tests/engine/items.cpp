@@ -46,7 +46,9 @@ TEST_CASE("[procs] an item that ends its process loses nothing but itself, and a
     CHECK(ran.items.at(100).code == 3);
     CHECK(ran.report.workers[0].how.kind == returned);
     CHECK(ran.report.workers[0].items == 300);
-    CHECK(ran.report.items == model::items_record{300, 2, 300});
+    const auto items = ran.report.items.value();
+    CHECK(items == model::items_record{300, 2, 300, items.first_failure});
+    CHECK(items.first_failure.value().index == 100);
 }
 
 TEST_CASE("[procs] where a failure is to stop the others, so does the end of a process") {

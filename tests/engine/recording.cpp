@@ -125,6 +125,19 @@ TEST_CASE("a child process that spins is a lane, with nothing known of its GIL")
     CHECK(std::chrono::abs(ran - lane->cpu.value()) < lane->cpu.value() * 15 / 100);
 }
 
+TEST_CASE("a process is shown from when it began, not from when it was found") {
+    const auto before = os::now();
+    recorded recording;
+    const child spinning("while :; do :; done");
+    const auto longest = os::now() - before;
+    until_it_ran(os::task_probe::of_process(spinning.id()), 50ms);
+    const auto report = recording.end();
+    const auto* lane = lane_of(report, spinning.id());
+    REQUIRE(lane != nullptr);
+    CHECK(lane->run->start <= longest);
+    CHECK(lane->run->length() >= 50ms);
+}
+
 TEST_CASE("interpreters and threads may come and go while they are watched") {
     recorded recording;
     for (int i = 0; i < 40; ++i)

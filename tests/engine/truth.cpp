@@ -7,6 +7,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
+#include <xcores/model/certainty.hpp>
 #include <xcores/model/summary.hpp>
 #include <xcores/os/machine.hpp>
 
@@ -37,7 +38,7 @@ model::nanoseconds held_together(const model::worker_record& a, const model::wor
 
 } // namespace
 
-TEST_CASE("threads share one GIL: one holder at a time, and each waits about half the time") {
+TEST_CASE("threads share one GIL: one holder at a time, and each waits about half the time", "[truth]") {
     const auto report = report_of("threads", {"long work", "long work"});
     REQUIRE(report.gils.size() == 1);
     CHECK(report.gils[0].workers == std::vector<int>{0, 1});
@@ -66,7 +67,7 @@ TEST_CASE("threads share one GIL: one holder at a time, and each waits about hal
     CHECK(report.gils[0].handovers.value() > 20);
 }
 
-TEST_CASE("own GILs are held at once and both cores are busy") {
+TEST_CASE("own GILs are held at once and both cores are busy", "[truth]") {
     const auto kind = GENERATE("subinterp", "procs", "forkserver");
     CAPTURE(kind);
     if (os::usable_cores().size() < 2)
@@ -82,7 +83,7 @@ TEST_CASE("own GILs are held at once and both cores are busy") {
     }
 }
 
-TEST_CASE("the hand-overs of two spinning threads follow the switch interval") {
+TEST_CASE("the hand-overs of two spinning threads follow the switch interval", "[truth]") {
     const auto milliseconds = GENERATE(5, 20);
     CAPTURE(milliseconds);
     const auto state = PyGILState_Ensure();
@@ -102,18 +103,20 @@ TEST_CASE("the hand-overs of two spinning threads follow the switch interval") {
     CHECK(counted > expected * 0.9 * undisturbed - 2);
 }
 
-TEST_CASE("work in C that lets the GIL go runs side by side without it") {
+TEST_CASE("work in C that lets the GIL go runs side by side without it", "[truth]") {
     const auto program = GENERATE("hash", "compress");
     CAPTURE(program);
     const auto report = report_of("threads", {program, program});
     for (const auto& worker : report.workers) {
         const auto times = model::times_of(worker);
-        CHECK(times.running_without_gil > undisturbed(times) / 2);
-        CHECK(times.running_with_gil < undisturbed(times) / 4);
+        // On a busy machine the GIL may be held, for a moment, by a thread that waits for a core.
+        CHECK(times.running_without_gil > (undisturbed(times) - times.waiting_gil) / 2);
+        // It takes the GIL now and then, and a sample of that moment stands for a whole interval.
+        CHECK(times.running_with_gil < undisturbed(times) / 4 + 2 * model::sampling_interval(report));
     }
 }
 
-TEST_CASE("exact totals are told: switches, faults and moves between cores") {
+TEST_CASE("exact totals are told: switches, faults and moves between cores", "[truth]") {
     const auto kind = GENERATE("threads", "subinterp", "procs");
     CAPTURE(kind);
     const auto report = report_of(kind, {"sleep", "touch"});
@@ -125,7 +128,7 @@ TEST_CASE("exact totals are told: switches, faults and moves between cores") {
         CHECK(worker.migrations.value_or(0) >= 0);
 }
 
-TEST_CASE("the sampled time on a core agrees with the thread's CPU clock") {
+TEST_CASE("the sampled time on a core agrees with the thread's CPU clock", "[truth]") {
     const auto kind = GENERATE("threads", "subinterp", "procs", "forkserver");
     CAPTURE(kind);
     const auto report = report_of(kind, {"second of work", "second of work"});
@@ -146,7 +149,7 @@ TEST_CASE("the sampled time on a core agrees with the thread's CPU clock") {
     }
 }
 
-TEST_CASE("a sleeping worker is blocked: it neither waits for the GIL nor holds it") {
+TEST_CASE("a sleeping worker is blocked: it neither waits for the GIL nor holds it", "[truth]") {
     const auto kind = GENERATE("threads", "subinterp", "procs", "forkserver");
     CAPTURE(kind);
     const auto report = report_of(kind, {"sleep", "sleep"});
@@ -157,7 +160,7 @@ TEST_CASE("a sleeping worker is blocked: it neither waits for the GIL nor holds 
     }
 }
 
-TEST_CASE("cores seen are cores the process may use") {
+TEST_CASE("cores seen are cores the process may use", "[truth]") {
     const auto kind = GENERATE("threads", "subinterp", "procs", "forkserver");
     CAPTURE(kind);
     const auto report = report_of(kind, {"work", "work"});

@@ -14,6 +14,7 @@
 
 namespace {
 
+using namespace std::chrono_literals;
 using namespace xcores;
 using Catch::Matchers::ContainsSubstring;
 
@@ -38,6 +39,10 @@ TEST_CASE("a comparison of waiting looks as approved") {
 
 TEST_CASE("a comparison of work with much data looks as approved") {
     check("compare_data_heavy", test::data_heavy());
+}
+
+TEST_CASE("a comparison on a busy machine looks as approved") {
+    check("compare_busy", test::on_a_busy_machine());
 }
 
 TEST_CASE("a comparison with a hostile failure and different results looks as approved") {
@@ -66,6 +71,21 @@ TEST_CASE("two runs beside each other look as approved") {
     golden::compare(golden::folder() / "approved/pair.txt", render::text_pair(a, b));
     golden::compare(golden::folder() / "approved/pair.html", render::html_pair(a, b));
     golden::compare(golden::folder() / "approved/pair.svg", render::svg_pair(a, b));
+}
+
+TEST_CASE("two runs tell the longest import of each where there was one") {
+    const model::report warm = test::side_by_side();
+    const model::report cold = test::importing();
+    CHECK_THAT(render::text_pair({"cold", cold}, {"warm", warm}),
+               ContainsSubstring("longest import          165 ms        –"));
+    CHECK_THAT(render::text_pair({"a", warm}, {"b", warm}), !ContainsSubstring("import"));
+}
+
+TEST_CASE("a comparison has a column for imports where there were some") {
+    model::comparison all = test::cpu_bound();
+    CHECK_THAT(render::text_table(all), !ContainsSubstring("import"));
+    all.configurations.back().imports = 150ms;
+    CHECK_THAT(render::text_table(all), ContainsSubstring("start-up  import") && ContainsSubstring("150 ms"));
 }
 
 TEST_CASE("two runs with nobody in them are still drawn") {

@@ -58,6 +58,14 @@ TEST_CASE("one worker of four that raised looks as approved") {
     check("one_of_four_raised", test::one_of_four_raised());
 }
 
+TEST_CASE("a recorded run looks as approved") {
+    check("recorded", test::recorded());
+}
+
+TEST_CASE("a worker that imports modules looks as approved") {
+    check("importing", test::importing());
+}
+
 TEST_CASE("a mapped cell looks as approved") {
     check("mapped", test::mapped());
 }

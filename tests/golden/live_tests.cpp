@@ -22,9 +22,9 @@ std::string phase(const test::worker& worker) {
 TEST_CASE("a worker passes through its phases") {
     CHECK(phase(test::worker()) == "starting");
     CHECK(phase(test::worker().started(0ms, 100ms)) == "starting");
-    CHECK(phase(test::worker().started(0ms, 50ms)) == "receiving");
-    CHECK(phase(test::worker().started(0ms, 50ms).received(50ms, 100ms)) == "receiving");
-    CHECK(phase(test::worker().received(50ms, 60ms)) == "at the barrier");
+    CHECK(phase(test::worker().started(0ms, 50ms)) == "importing, receiving");
+    CHECK(phase(test::worker().started(0ms, 50ms).received(50ms, 100ms)) == "importing, receiving");
+    CHECK(phase(test::worker().received(50ms, 60ms)) == "waiting for the other workers");
     CHECK(phase(test::worker().received(50ms, 60ms).ran(70ms, 101ms)) == "running");
     CHECK(phase(test::worker().ran(70ms, 80ms)) == "sending");
     CHECK(phase(test::worker().ran(70ms, 80ms).sent(80ms, 90ms)) == "sending");
@@ -54,6 +54,17 @@ TEST_CASE("the live view stays small with many workers") {
     CHECK_THAT(render::live_text(test::many_workers(256)), ContainsSubstring("and 224 more workers"));
 }
 
+TEST_CASE("a line that a worker has begun to print stands below its bar") {
+    auto report =
+        test::run_of(model::worker_kind::procs).worker(test::worker().ran(0ms, 2s)).still_running(2s).report();
+    report.workers[0].open_line = "40 % <====";
+    CHECK_THAT(render::live_text(report), ContainsSubstring(" 40 % <====\n"));
+    CHECK_THAT(render::live_html(report), ContainsSubstring("40 % &lt;====\n"));
+    report.workers[0].open_line.clear();
+    report.workers[0].result = "of no concern yet";
+    CHECK_THAT(render::live_text(report), !ContainsSubstring("concern"));
+}
+
 TEST_CASE("time before the samples that were kept is not shown as unknown") {
     test::worker one;
     one.ran(0s, 10s).not_sampled(9500ms).blocked(500ms);
@@ -69,8 +80,8 @@ TEST_CASE("the live view of a mapped cell says how far it has come, how fast, an
                             .still_running(2s)
                             .report();
     const std::string text = render::live_text(report);
-    CHECK_THAT(text, ContainsSubstring("500 of 2,000 items done (25 %), 1 failed, 250 a second, 6.00 s left\n"));
+    CHECK_THAT(text, ContainsSubstring("499 of 2,000 items done, 1 failed (25 %), 250 a second, 6.00 s left\n"));
     CHECK_THAT(text, ContainsSubstring("worker 0   running: 300 items"));
     CHECK_THAT(text, ContainsSubstring("worker 1   done: 200 items"));
-    CHECK_THAT(render::live_html(report), ContainsSubstring("500 of 2,000 items"));
+    CHECK_THAT(render::live_html(report), ContainsSubstring("499 of 2,000 items"));
 }

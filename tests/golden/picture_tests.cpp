@@ -102,6 +102,23 @@ TEST_CASE("the legend shows only the states that occur") {
     CHECK_THAT(svg, !ContainsSubstring(">unknown<"));
 }
 
+TEST_CASE("an import is a phase of its own where there was one that can be seen") {
+    const auto imported = [](model::nanoseconds time) {
+        const auto one = test::worker().imported(0ms, time).received(time, 20ms).ran(20ms, 1s).returned();
+        return test::run_of(model::worker_kind::procs).worker(one).report();
+    };
+    for (const bool dark : {false, true}) {
+        const std::string svg = render::svg_timeline(imported(10ms), {.dark = dark});
+        CHECK_THAT(svg, ContainsSubstring(">import</text>") && ContainsSubstring("\"url(#imports)\""));
+        check_drawable(svg);
+    }
+    CHECK_THAT(render::svg_timeline(imported(100us)), !ContainsSubstring(">import</text>"));
+    CHECK_THAT(render::svg_timeline(test::side_by_side()), !ContainsSubstring(">import</text>"));
+    CHECK_THAT(render::text(test::importing()),
+               ContainsSubstring("  import  transfer") && ContainsSubstring("+ import   = transfer"));
+    CHECK_THAT(render::text(test::side_by_side()), !ContainsSubstring("import"));
+}
+
 TEST_CASE("a GIL has a ribbon only when workers share it") {
     CHECK_THAT(render::svg_timeline(test::ping_pong()), ContainsSubstring("Who held the GIL of the main interpreter"));
     CHECK_THAT(render::svg_timeline(test::side_by_side()), !ContainsSubstring("Who held the GIL"));
@@ -228,4 +245,12 @@ TEST_CASE("base64 is that of RFC 4648") {
     CHECK(render::base64("foo") == "Zm9v");
     CHECK(render::base64("foobar") == "Zm9vYmFy");
     CHECK(render::base64("\xFF\xFE\xFD") == "//79");
+}
+
+TEST_CASE("where a run was sampled although it could be recorded, the picture says so, and counts words are singular") {
+    auto report = test::recorded();
+    report.sampling->recorded = model::recorded_events{.switches = 1, .acquisitions = 1, .sampled = 150ms};
+    const auto picture = render::svg_timeline(report);
+    CHECK_THAT(picture, ContainsSubstring("Recorded: 1 context switch, 1 GIL acquisition, at a cost of"));
+    CHECK_THAT(picture, ContainsSubstring("; sampled instead for 25 % of the time."));
 }

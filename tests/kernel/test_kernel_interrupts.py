@@ -49,6 +49,15 @@ def test_an_interrupt_between_cells_does_nothing(notebook, interrupt):
         assert (cell.status, cell.result) == ("ok", "499999500000")
 
 
+def test_only_the_main_thread_takes_signals(notebook):
+    """Another one may be stopped with a signal in hand until the next cell runs, which it would end."""
+    tasks = f"/proc/{notebook.process.pid}/task"
+    for task in os.listdir(tasks):
+        with open(f"{tasks}/{task}/status") as file:
+            blocked = next(int(line.split()[1], 16) for line in file if line.startswith("SigBlk"))
+        assert int(task) == notebook.process.pid or blocked >> (signal.SIGINT - 1) & 1
+
+
 def test_no_interrupt_is_lost_that_comes_before_the_code_begins(notebook, interrupt):
     """A thread that hogs the GIL keeps the cell's code from beginning for a while after its input was published."""
     notebook.run(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Starting, ending, and what a kernel leaves behind."""
 
+import json
 import os
 import random
 import sqlite3
@@ -39,6 +40,36 @@ def test_a_broken_connection_file_is_named_and_ends_with_code_2(tmp_path, conten
         file.write_text(content)
     ended = run_program("-f", str(file))
     assert ended.returncode == 2 and str(file) in ended.stderr
+
+
+GOOD = {"transport": "tcp", "ip": "127.0.0.1", "key": "k", "signature_scheme": "hmac-sha256"} | {
+    name + "_port": 1 + number for number, name in enumerate(["shell", "iopub", "stdin", "control", "hb"])}
+FAULTS = {
+    "no key": ({"key": ""}, "--allow-unsigned"),
+    "no scheme": ({"signature_scheme": ""}, 'signature_scheme ""'),
+    "no signature with a key": ({"signature_scheme": "none"}, 'signature_scheme "none"'),
+    "a scheme that there is not": ({"signature_scheme": "hmac-sha257"}, "hmac-sha257"),
+    "port 0": ({"hb_port": 0}, "hb_port is 0"),
+    "a negative port": ({"shell_port": -1}, "shell_port is -1"),
+    "a high port": ({"iopub_port": 99999}, "iopub_port is 99999"),
+    "a port as text": ({"stdin_port": "80"}, "stdin_port"),
+    "a transport that there is not": ({"transport": "inproc"}, "transport"),
+}
+
+
+@pytest.mark.parametrize(("fault", "told"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_connection_file_that_is_not_safe_or_not_possible_is_refused(tmp_path, fault, told):
+    file = tmp_path / "connection.json"
+    file.write_text(json.dumps(GOOD | fault))
+    ended = run_program("-f", str(file))
+    assert ended.returncode == 2 and str(file) in ended.stderr and told in ended.stderr
+
+
+def test_messages_need_no_signature_where_that_is_allowed(new_notebook, monkeypatch):
+    monkeypatch.setattr("jupyter_client.session.new_id_bytes", lambda: b"")
+    notebook = new_notebook(env=os.environ | {"XCORES_ALLOW_UNSIGNED": "1"})
+    assert notebook.client.session.key == b""
+    assert notebook.run("6 * 7").result == "42"
 
 
 @pytest.mark.parametrize("arguments", [[], ["-f"], ["--nonsense"]])
@@ -133,7 +164,7 @@ def test_a_kernel_restarts(new_notebook):
 
 @pytest.mark.parametrize("moment", ["while the kernel starts", "while it is idle"])
 def test_a_kernel_ends_with_the_process_that_started_it(tmp_path, moment):
-    file, _ = write_connection_file(str(tmp_path / "connection.json"))
+    file, _ = write_connection_file(str(tmp_path / "connection.json"), key=b"0123456789abcdef")
     parent = (
         "import os, subprocess, sys\nos.environ['JPY_PARENT_PID'] = str(os.getpid())\n"
         f"print(subprocess.Popen([{EXECUTABLE!r}, '-f', {file!r}], stdout=subprocess.DEVNULL).pid, flush=True)\nsys.stdin.read()"

@@ -11,9 +11,9 @@ MAGICS = ["threads", "subinterp", "procs"]
 
 
 def table(cell):
-    """The text of the last table that the cell shows, live or final."""
-    tables = [content["data"]["text/plain"] for kind in ("display_data", "update_display_data") for content in cell.contents(kind) if "text/html" in content["data"]]
-    return tables[-1] if tables else ""
+    """The text of the last table that the cell shows, live or final. A live view that makes room for it is empty."""
+    shown = [message["content"]["data"] for message in cell.messages if message["msg_type"] in ("display_data", "update_display_data")]
+    return "".join([data["text/plain"] for data in shown if data.get("text/html")][-1:])
 
 
 def check_usable(notebook, magic):
@@ -91,7 +91,7 @@ def test_one_process_of_two_that_fails_costs_nothing_but_its_own_result(notebook
 
 def test_a_crash_says_where(notebook):
     cell = notebook.run("%%procs 2\nimport ctypes\ndef broken():\n    ctypes.string_at(0)\nif worker == 1: broken()")
-    assert "broken" in cell.stderr
+    assert "broken" in cell.stderr and "C stack" not in cell.stderr
 
 
 BAD_CELLS = ["-n 0", "-n 100000", "--no-such-option", "--timeout -1"]
@@ -222,11 +222,40 @@ def test_an_interrupt_while_new_workers_start_ends_the_cell(notebook, magic):
     assert notebook.run(f"%%{magic} 2 --quiet -o out\nworker").status == "ok"
 
 
+def test_what_any_cell_shows_stands_above_its_table_and_picture(notebook, gate):
+    late = "print('late')\nfrom IPython.display import display\ndisplay('shown')\n'result'"
+    cell = notebook.start(f"%%cores\nprint('early', flush=True)\n{gate.wait_code}\n{late}")
+    cell.wait_for(lambda: cell.contents("display_data"))  # the live view
+    gate.open()
+    cell.wait()
+    seen = [content for content in map(appearance, cell.messages) if content]
+    assert seen == ["early", "live view", "late", "'shown'", "'result'", "table", "picture"]
+    (emptied,) = cell.contents("update_display_data")[-1:]
+    assert emptied["data"] == {"text/html": "", "text/plain": ""}
+
+
+def appearance(message):
+    """What a message adds to what stands under the cell."""
+    content = message["content"]
+    if message["msg_type"] == "stream":
+        return content["text"].strip()
+    if message["msg_type"] == "execute_result":
+        return content["data"]["text/plain"]
+    if message["msg_type"] != "display_data":
+        return None
+    data = content["data"]
+    if "image/png" in data:
+        return "picture"
+    if "text/html" not in data:
+        return data["text/plain"]
+    return "table" if "<table" in data["text/html"] else "live view"
+
+
 @pytest.mark.parametrize("magic", ["%%threads 1", "%%subinterp 1", "%%cores"])
 def test_the_live_view_goes_on_while_code_in_c_keeps_the_gil(notebook, tmp_path, magic):
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    read_with_the_gil = f"import ctypes, os\nlibc = ctypes.PyDLL(None)\nlibc.read(libc.open({bytes(gate)!r}, os.O_RDONLY), ctypes.create_string_buffer(1), 1)"
+    read_with_the_gil = f"import ctypes, os\nlibc = ctypes.PyDLL(None)\nlibc.read(libc.open({bytes(gate)!r}, os.O_RDONLY), ctypes.create_string_buffer(1), 1);"
     with open(gate, "r+b", buffering=0) as gate_end:  # so that neither end waits for the other
         cell = notebook.start(f"{magic}\n{read_with_the_gil}")
         try:

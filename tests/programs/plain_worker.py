@@ -20,6 +20,7 @@ def setup(kind):
 
 
 class Job:
+    import_ns = 0
     result = None
     payload = b""
     sent = ()
@@ -31,6 +32,15 @@ def prepare(data, buffers, index, workers, feed=None):
     job.name, job.index, job.workers, job.buffers, job.feed = data.decode(), index, workers, buffers, feed
     if job.name == "refuse":
         raise LookupError("no such data")
+    if job.name in imports:
+        import time
+
+        job.import_ns = imports[job.name]
+        until = time.monotonic_ns() + job.import_ns
+        while time.monotonic_ns() < until:
+            pass
+    if job.name == "boast":
+        job.import_ns = 3_600_000_000_000
     if job.name == "exit while preparing":
         import os
 
@@ -47,6 +57,18 @@ def adopt(job, index, workers, feed):
 
 
 def forget(job):
+    pass
+
+
+def may_be_copied():
+    return True
+
+
+def reseed_after_fork():
+    pass
+
+
+def let_go_of_filters():
     pass
 
 
@@ -95,6 +117,36 @@ def long_work(job):
 
 def second_of_work(job):
     work(job, 1)
+
+
+def sleep_and_note(job):
+    import time
+
+    noted = []
+    for _ in range(100):
+        before = time.monotonic_ns()
+        time.sleep(0.002)
+        noted.append((before, time.monotonic_ns()))
+    job.payload = " ".join(f"{before} {after}" for before, after in noted).encode()
+
+
+def release_often(job):
+    import os
+    import time
+
+    until = time.thread_time() + 0.5
+    with open(os.devnull, "rb", buffering=0) as file:
+        while time.thread_time() < until:
+            for _ in range(1000):
+                file.read(1)
+
+
+def switch_often(job):
+    import time
+
+    until = time.thread_time() + 0.5
+    while time.thread_time() < until:
+        time.sleep(0)
 
 
 def hash_much(job):
@@ -179,9 +231,11 @@ def soft_exit(job):
 
 
 programs = {"answer": answer, "raise": fail, "spin": spin, "stubborn": stubborn, "chatter": chatter, "work": work,
-            "long work": long_work, "second of work": second_of_work, "hash": hash_much, "compress": compress, "touch": touch, "sleep": sleep, "buffers": buffers, "hard exit": hard_exit, "segfault": segfault,
+            "long work": long_work, "second of work": second_of_work, "sleep and note": sleep_and_note, "release often": release_often, "switch often": switch_often, "hash": hash_much, "compress": compress, "touch": touch, "sleep": sleep, "buffers": buffers, "hard exit": hard_exit, "segfault": segfault,
             "soft exit": soft_exit, "large result": large_result, "keep": keep, "kept": kept, "cores": cores,
-            "parent": parent, "start a thread while preparing": parent}  # fmt: skip
+            "parent": parent, "start a thread while preparing": parent, "import": answer, "import a little": answer,
+            "boast": answer}  # fmt: skip
+imports = {"import": 5_000_000, "import a little": 500_000}
 
 
 def each(job):

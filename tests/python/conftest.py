@@ -58,6 +58,7 @@ def _one_shell() -> InteractiveShell:
 @pytest.fixture
 def shell(_one_shell: InteractiveShell) -> Iterator[InteractiveShell]:
     _one_shell.reset(new_session=False)
+    _one_shell.compile.reset_compiler_flags()  # or `from __future__` of one test holds for the next
     _one_shell.display_pub.messages = []
     _one_shell.display_pub.on_message = lambda: None
     _one_shell.extension_manager.load_extension("xcores")

@@ -2,9 +2,11 @@
 """`--background`: cells that go on while others run."""
 
 import concurrent.futures
+import gc
 import os
 import socket
 import urllib.request
+import weakref
 
 import pytest
 
@@ -170,3 +172,42 @@ def test_servers_in_the_workers_share_one_port_until_they_are_stopped(kind, job,
     with pytest.raises(OSError):
         urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=30)
     reserved.close()
+
+
+def test_the_results_of_a_job_live_only_while_something_refers_to_it(kind, cell, shell) -> None:
+    """Its report and what its workers hold go as well: a day of jobs must not fill the memory."""
+    cell(f"%%{kind} 1 --quiet --background -o job\nclass Large:\n    pass\n[bytearray(10)]")
+    job = shell.user_ns.pop("job")
+    assert len(job.result(60)[0][0]) == 10
+    job._thread.join(60)
+    number, gone = job.number, weakref.ref(job)
+    del job
+    gc.collect()
+    assert gone() is None
+    assert f"<job {number}: %%{kind}, 1 worker, done" in cell("%xcores jobs").stdout
+    assert "had already ended" in cell(f"%xcores stop {number}").stdout
+
+
+def test_jobs_that_have_ended_leave_no_thread_or_descriptor(kind, cell, shell) -> None:
+    def run_jobs(count: int) -> None:
+        for _ in range(count):
+            cell(f"%%{kind} 2 --quiet --background -o job\nworker")
+            shell.user_ns["job"].result(60)
+            shell.user_ns["job"]._thread.join(60)
+
+    run_jobs(2)
+    before = _in_use()
+    run_jobs(10)
+    assert _in_use() == before
+
+
+def _in_use() -> tuple[int, int]:
+    gc.collect()
+    return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+
+
+def test_large_data_that_changes_after_the_magic_arrives_as_it_was(cell, job) -> None:
+    cell("from array import array\nlarge = array('d', [1.0]) * (1 << 20)")
+    one = job("procs", "large[0], large[-1]", "--fresh")
+    cell("large[0] = large[-1] = 2")
+    assert one.result(30) == [(1.0, 1.0)] * 2

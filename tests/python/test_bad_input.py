@@ -23,6 +23,7 @@ import pytest
         ("-o 1x", "'1x' is not a name"),
         ("-o class", "'class' is not a name"),
         ("-o", "expected one argument"),
+        ("'", "No closing quotation"),
     ],
 )
 def test_a_wrong_option_is_one_line_that_says_what_is_wrong(kind, cell, options, words) -> None:
@@ -72,7 +73,7 @@ def test_a_refusal_of_the_engine_is_short(kind, cell, monkeypatch) -> None:
     def refuse(*_, **__):
         raise RuntimeError(f"no more threads: {why}")
 
-    monkeypatch.setattr(_engine, "start", refuse)
+    monkeypatch.setattr(_engine.Run, "start", refuse)
     text = cell(f"%%{kind} 2\n1").text
     assert text == f"UsageError: %%{kind} could not start 2 workers: no more threads: {why}\n"
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What of the notebook is there in the workers."""
 
+import builtins
+import subprocess
 import sys
 
 import pytest
@@ -166,3 +168,79 @@ def test_the_environment_of_the_notebook_holds_in_processes(results, monkeypatch
     results("procs", "0")
     monkeypatch.setenv("XCORES_TEST_VARIABLE", "set later")
     assert results("procs", "import os\nos.environ.get('XCORES_TEST_VARIABLE')") == ["set later"] * 2
+
+
+WITHOUT_MODULE = """
+import zoneinfo, functools, datetime
+zone = zoneinfo.ZoneInfo('UTC')
+def nowhere(): return 7
+nowhere.__module__ = None
+class Nowhere: x = 8
+Nowhere.__module__ = None
+class Keys:
+    def __reduce__(self): return dict.fromkeys, (('a', 'b'), 1)
+keys = Keys()
+class Path:
+    def __reduce__(self): return functools.partial(int, base=16), ('ff',)
+path = Path()
+error = type('Oops', (Exception,), {'__module__': None})
+"""
+
+
+@pytest.mark.parametrize(("body", "expected"), [
+    ("zone.key", "UTC"), ("zone", None), ("datetime.datetime(2026, 1, 1, tzinfo=zone).tzname()", "UTC"), ("nowhere()", 7),
+    ("Nowhere.x", 8), ("Nowhere().x", 8), ("keys", {"a": 1, "b": 1}), ("path", 255), ("error('a').args", ("a",)),
+    ("[nowhere, nowhere][worker]()", 7), ("dict.fromkeys", dict.fromkeys),
+])  # fmt: skip
+def test_what_names_no_module_is_sent(sending_kind, cell, results, shell, body, expected) -> None:
+    cell(WITHOUT_MODULE)
+    assert results(sending_kind, body) == [shell.user_ns["zone"] if expected is None else expected] * 2
+
+
+def test_names_between_double_underscores_are_sent_as_others(kind, cell, results) -> None:
+    cell("__version__ = '1.2'\n__all__ = ['f']\nx: int = 1\ndef f(): return __version__, __name__")
+    assert results(kind, "__version__, __all__, f(), __name__") == [("1.2", ["f"], ("1.2", "__main__"), "__main__")] * 2
+    cell("import threading\n__unsendable__ = threading.Lock()")
+    assert results(kind, "__doc__, f()[0]") == [(None, "1.2")] * 2
+
+
+def test_the_file_of_a_script_is_known_to_its_functions(tmp_path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import xcores\ndef where(n): return __file__\nif __name__ == '__main__':\n"
+                      "    for kind in (xcores.SubinterpExecutor, xcores.ProcessExecutor):\n"
+                      "        with kind(1) as executor: print(*executor.map(where, [1]))\n")
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    assert ran.stdout.split() == [str(script)] * 2, ran.stderr
+
+
+@pytest.mark.parametrize("body", ["open('/etc/hostname')", "[open('/etc/hostname')]", "open('/etc/hostname', 'w+')",
+                                  "class Holder: pass\nholder = Holder()\nholder.file = open('/etc/hostname')\nholder"])
+def test_an_open_file_as_a_result_is_refused(sending_kind, cell, body) -> None:
+    body = body.replace("'/etc/hostname', 'w+'", "'/dev/null', 'w'")
+    for options in ("", "--map [1] "):
+        ran = cell(f"%%{sending_kind} 1 {options}\n{body}")
+        assert "cannot be sent back (cannot pickle '_io.TextIOWrapper' object)" in ran.text
+        assert "Let the cell end in plain data" in ran.text
+
+
+@pytest.mark.parametrize("body", ["globals()", "[vars()]", "def f(): pass\nf.__globals__"])
+def test_the_globals_of_a_cell_come_back(kind, cell, shell, body) -> None:
+    ran = cell(f"%%{kind} 1 --quiet -o answers\nanswer = 42\n{body}")
+    assert ran.error is None, ran.text
+    (names,) = shell.user_ns["answers"]
+    assert (names if type(names) is dict else names[0])["answer"] == 42
+
+
+def test_what_workers_have_of_their_own_is_the_notebooks_when_it_comes_back(sending_kind, cell, shell) -> None:
+    ran = cell(f"%%{sending_kind} 1 --quiet -o answers\nlambda: (display, input), get_ipython, [get_ipython()]")
+    assert ran.error is None, ran.text
+    ((show, get, shells),) = shell.user_ns["answers"]
+    assert show() == (builtins.display, builtins.input) and get() is shell and shells == [shell]
+    assert "_NoInput exists in workers only" in cell(f"%%{sending_kind} 1\nimport sys\nsys.stdin").text
+
+
+@pytest.mark.parametrize("binding", ["with contextlib.suppress(ZeroDivisionError):\n    y = 1 / 0", "False and (y := 3)",
+                                     "while True:\n    break\n    y = 3", "for _ in [1]:\n    break\nelse:\n    y = 3"])
+def test_a_name_that_the_cell_may_not_come_to_bind_is_the_notebooks(kind, cell, results, binding) -> None:
+    cell("import contextlib\ny = 'of the notebook'")
+    assert results(kind, f"{binding}\ny") == ["of the notebook"] * 2

@@ -119,3 +119,7 @@ def test_the_latest_report_can_be_had(kind, cell) -> None:
     cell(f"%%{kind} 2 --quiet\n1")
     report = json.loads(xcores.last_report().to_json())
     assert report["kind"] == kind and len(report["workers"]) == 2
+
+
+def test_help_works_in_a_worker(kind, cell) -> None:
+    assert "Return the number of items in a container." in cell(f"%%{kind} 1\nhelp(len)").text

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`%xcores`, and the options that say which workers a cell gets and what they have."""
 
+import time
+
 import pytest
+
+from xcores import _engine
 
 
 def row(text: str, kind: str) -> list[str]:
@@ -171,6 +175,14 @@ def test_shared_threads_lose_updates_between_reading_and_writing(cell, shell) ->
     assert shell.user_ns["balance"] == 70
 
 
+def test_the_race_of_the_guide_loses_updates(cell, shell) -> None:
+    cell("counter = 0")
+    ran = cell("%%threads 2 --quiet --shared\nimport time\ndef add():\n    global counter\n    before = counter\n"
+               "    time.sleep(0)\n    counter = before + 1\nfor _ in range(100_000):\n    add()")
+    assert ran.error is None, ran.text
+    assert 0 < shell.user_ns["counter"] < 200_000
+
+
 def test_functions_and_comprehensions_of_a_shared_cell_see_the_worker(cell, shell) -> None:
     body = "def f(): return worker\n[f(), *(worker for _ in 'a'), *[worker for _ in 'a']]"
     cell(f"%%threads 2 --quiet --shared -o answers\n{body}")
@@ -192,10 +204,34 @@ def test_a_failure_in_a_shared_cell_is_shown_with_its_line(cell, shell) -> None:
 
 
 def test_shared_is_for_threads_and_takes_all_names_as_they_are(cell) -> None:
-    assert "unrecognized arguments: --shared" in cell("%%procs 2 --shared\n1").text
+    assert "--shared is only for %%threads" in cell("%%procs 2 --shared\n1").text
     assert "have no meaning there" in cell("%%threads 2 --shared --keep\n1").text
 
 
 @pytest.mark.parametrize("body", ["return 5", "from math import *", "x = ("])
 def test_a_syntax_error_in_a_shared_cell_is_one(cell, body) -> None:
     assert isinstance(cell(f"%%threads 2 --shared\n{body}").error, SyntaxError)
+
+
+def wait_until_nobody_is_busy(patience: float = 60) -> None:
+    """Executors that earlier tests have dropped give their workers back when they can."""
+    until = time.monotonic() + patience
+    while any(state[1] for state in _engine.status().values()):
+        assert time.monotonic() < until, _engine.status()
+        time.sleep(0.01)
+
+
+def test_workers_of_an_executor_are_not_called_busy(cell) -> None:
+    wait_until_nobody_is_busy()
+    cell("import xcores\nexecutor = xcores.ProcessExecutor(2)\nlist(executor.map(abs, [-1, -2], chunksize=1))")
+    for command in ("reset", "status"):
+        text = cell(f"%xcores {command}").text
+        assert "in the background" not in text and "executors: shutdown()" in text
+    cell("executor.shutdown()")
+    assert "executors" not in cell("%xcores reset").text
+
+
+def test_status_says_what_pictures_are_made_from(cell) -> None:
+    refusal = _engine.recording_refusal()
+    text = cell("%xcores status").stdout
+    assert ("where there are not too many" if refusal == 0 else "Pictures are made from samples") in text

@@ -66,10 +66,10 @@ def test_the_table_says_how_much_was_shared(sending_kind, cell, results) -> None
     assert re.search(r"^data: .* copied and 4[.0]* MB shared in, .* copied out$", last_report().text(), re.MULTILINE)
 
 
-def test_a_view_cannot_be_written_to(sending_kind, cell, results) -> None:
+def test_a_large_view_cannot_be_written_to_in_an_interpreter(cell, results) -> None:
     cell("import array\ndata = memoryview(array.array('i', range(500_000)))")
     body = "try:\n    data[0] = 7\nexcept TypeError:\n    answer = data.readonly, data.format, data[499_999]\nanswer"
-    assert results(sending_kind, body) == [(True, "i", 499_999)] * 2
+    assert results("subinterp", body) == [(True, "i", 499_999)] * 2
 
 
 def test_what_is_changed_in_a_worker_stays_there(sending_kind, cell, results, shell) -> None:
@@ -159,10 +159,10 @@ def test_small_and_odd_numpy_arrays_arrive_in_interpreters(cell, results, expres
     assert arrived == [eval(expression, {"numpy": numpy}).tobytes()] * 2
 
 
-def test_a_numpy_array_is_a_read_only_array_in_a_process(cell, results) -> None:
+def test_a_numpy_array_is_an_array_in_a_process(cell, results) -> None:
     pytest.importorskip("numpy")
     cell("import numpy\nnumbers = numpy.arange(600_000.0).reshape(3, 200_000)")
-    body = "own = numbers.copy()\nown[0, 0] = 1\ntype(numbers).__name__, numbers.shape, numbers.flags.writeable, own[0, 0]"
+    body = "numbers[0, 0] += 1\ntype(numbers).__name__, numbers.shape, numbers.flags.owndata, numbers[0, 0]"
     assert results("procs", body) == [("ndarray", (3, 200_000), False, 1.0)] * 2
 
 

@@ -23,6 +23,19 @@ def test_the_picture_is_shown_at_half_its_size_in_dots(kind, cell) -> None:
     assert picture["metadata"]["image/png"]["width"] == width // 2 > 0
 
 
+def test_the_picture_says_in_words_what_it_shows(kind, cell) -> None:
+    table, picture = cell(f"%%{kind} 2\nworker").displays[-2:]
+    assert picture["metadata"]["image/png"]["alt"] == table["data"]["text/plain"].partition("\n")[0] != ""
+
+
+def test_the_chart_of_a_comparison_and_a_pair_of_runs_say_in_words_what_they_show(cell) -> None:
+    chart = cell("%%compare -n 2 --repeat 1 -o comparison\nworkers").displays[-1]
+    assert chart["metadata"]["image/png"]["alt"] == chart["data"]["text/plain"].strip()
+    cell("%%threads 2 --run first --quiet\nworker")
+    pair = cell("import xcores\nxcores.compare(first, first)").displays[-1]
+    assert "first" in pair["metadata"]["image/png"]["alt"]
+
+
 def test_no_plot_leaves_the_picture_out(kind, cell) -> None:
     displays = cell(f"%%{kind} 2 --no-plot\nworker").displays
     assert displays and not any("image/png" in one["data"] for one in displays)

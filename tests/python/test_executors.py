@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import traceback
 import weakref
 from collections.abc import Callable, Iterator
@@ -411,13 +412,85 @@ def test_an_executor_shows_itself_in_a_notebook(executor) -> None:
     assert "worker" in bundle["text/plain"] and "<table" in bundle["text/html"] and "data:image/png" in bundle["text/html"]
 
 
+def test_what_a_report_says_is_text_in_its_html(monkeypatch) -> None:
+    with xcores.ThreadExecutor(1) as executor:
+        executor.submit(abs, -1).result()
+        report = executor.report()
+
+        class Quoting:
+            caption = '"><script>'
+            outcomes, png, html, text = report.outcomes, report.png, report.html, report.text
+
+        monkeypatch.setattr(executor, "report", Quoting)
+        assert 'alt="&quot;&gt;&lt;script&gt;"' in executor._repr_mimebundle_()["text/html"]
+
+
 # Misuse
 
 
 @pytest.mark.parametrize("make, message", [
     (lambda kind: kind(0), "greater than 0"), (lambda kind: kind(100_000), "at most"),
-    (lambda kind: kind(1, initializer=5), "callable"),
-], ids=["no worker", "too many workers", "no function"])
+    (lambda kind: kind(1, initializer=5), "callable"), (lambda kind: kind("two"), "a whole number, not 'two'"),
+], ids=["no worker", "too many workers", "no function", "no number"])
 def test_nonsense_is_refused_at_once(kind, make: Callable[[Any], Any], message) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
         make(EXECUTORS[kind])
+
+
+def test_a_function_can_be_the_initializer_and_a_job(kind) -> None:
+    with EXECUTORS[kind](1, initializer=abs, initargs=(-1,)) as executor:
+        assert executor.submit(abs, -2).result(60) == 2
+
+
+def test_a_program_ends_cleanly_after_an_executor_with_an_initializer(kind) -> None:
+    """Its workers are not used again: their interpreters are still being ended when the program ends."""
+    code = (f"import xcores\nwith xcores.{EXECUTORS[kind].__name__}(2, initializer=len, initargs=('',)) as executor:\n"
+            "    print(sum(executor.map(abs, range(10))))")
+    for _ in range(5):
+        ran = script(code)
+        assert (ran.returncode, ran.stdout, ran.stderr) == (0, "45\n", "")
+
+
+# Large arguments are what they were when they were handed over
+
+
+def first_after(values: Any, _: object = None) -> float:
+    time.sleep(0.01)
+    return float(memoryview(values)[0])
+
+
+def test_a_large_argument_can_be_changed_after_submit() -> None:
+    values = array.array("d", [0.0]) * (1 << 18)
+    with xcores.ProcessExecutor(2) as executor:
+        futures = []
+        for number in range(8):
+            values[0] = number
+            futures.append(executor.submit(first_after, values))
+        values[0] = -1
+        assert [future.result() for future in futures] == list(range(8))
+
+
+@pytest.mark.parametrize("buffersize", [None, 3])
+def test_items_made_on_demand_may_use_their_memory_again(sending_executor, buffersize) -> None:
+    def items() -> Iterator[Any]:
+        values = array.array("d", [0.0]) * (1 << 18)
+        for number in range(8):
+            values[0] = number
+            yield values
+
+    assert list(sending_executor.map(first_after, items(), buffersize=buffersize)) == list(range(8))
+    assert list(sending_executor.map(first_after, items(), range(8), buffersize=buffersize)) == list(range(8))
+    kept = [array.array("d", [float(number)]) * (1 << 18) for number in range(8)]
+    assert list(sending_executor.map(first_after, kept, buffersize=buffersize)) == list(range(8))
+
+
+def test_an_argument_that_has_not_changed_is_copied_once() -> None:
+    from xcores.snapshots import snapshots_of
+
+    values = bytearray(1 << 20)
+    (first,), (second,) = snapshots_of([memoryview(values)]), snapshots_of([memoryview(values)])
+    values[-1] = 1
+    (third,) = snapshots_of([memoryview(values)])
+    assert first is second and third is not second and third[-1] == 1 and first[-1] == 0
+    constant = bytes(1 << 20)
+    assert snapshots_of([constant])[0] is constant

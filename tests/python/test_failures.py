@@ -27,7 +27,7 @@ def test_the_traceback_has_the_lines_of_the_cell_and_nothing_of_ours(kind, cell,
     assert f'File "Cell In[{number}]", line 3, in <module>\n    1 / 0\n' in text
     assert text.startswith("WorkersFailed: 1 of 4 workers failed\n")
     assert "worker 1:" in text and "ZeroDivisionError: division by zero" in text
-    assert "Results of workers 0, 2 and 3 kept." in text
+    assert "The results of workers 0, 2 and 3 were kept." in text
     for ours in ("_worker", "runner.py", "magics.py", "run_cell_magic", "site-packages"):
         assert ours not in text
 
@@ -148,3 +148,45 @@ def test_a_failure_that_is_not_ours_is_shown_as_ever(kind, cell) -> None:
 )
 def test_workers_are_named_shortly(workers, text) -> None:
     assert named(workers) == text
+
+
+def test_a_long_traceback_shows_both_ends(kind, cell) -> None:
+    body = "def a(n):\n    return b(n + 1)\ndef b(n):\n    return a(n) if n < 300 else 1 / 0\na(0)"
+    text = cell(f"%%{kind} 1 --quiet\n{body}").text
+    assert text.count("in a\n") + text.count("in b\n") == 39 and "in <module>" in text
+    assert "  [561 frames not shown]\n" in text and text.rstrip().endswith("ZeroDivisionError: division by zero")
+
+
+def test_a_deep_recursion_is_told_in_few_lines(kind, cell) -> None:
+    text = cell(f"%%{kind} 1 --quiet\ndef f():\n    return f()\nf()").text
+    assert "RecursionError" in text and "Previous line repeated" in text and len(text) < 2_000
+
+
+def test_exceptions_whose_causes_lead_back_to_themselves_are_told_once(kind, cell) -> None:
+    body = "a, b = ValueError('first'), ValueError('second')\na.__cause__, b.__cause__ = b, a\nraise a"
+    text = cell(f"%%{kind} 1 --quiet\n{body}").text
+    assert text.count("ValueError: first") == 1 and text.count("ValueError: second") == 1
+
+
+@pytest.mark.parametrize("body", ["raise ValueError('x' * 10_000_000)", "error = ValueError('x')\nerror.add_note('x' * 10_000_000)\nraise error",
+                                  "raise ExceptionGroup('x', [ValueError('x' * 1_000_000) for _ in range(100)])"])
+def test_a_long_message_is_shortened(kind, cell, body) -> None:
+    text = cell(f"%%{kind} 1 --quiet\n{body}").text
+    assert "characters not shown]" in text and len(text) < 250_000
+
+
+def test_a_chain_of_very_many_exceptions_is_shortened(kind, cell) -> None:
+    body = ("error = None\nfor n in range(400):\n    try:\n        raise ValueError(f'{n:_>1000}') from error\n"
+            "    except ValueError as caught:\n        error = caught\nraise error")
+    text = cell(f"%%{kind} 1 --quiet\n{body}").text
+    assert "characters not shown]" in text and len(text) < 250_000 and "399" in text
+
+
+@pytest.mark.parametrize(("body", "advice"), [
+    ("async def fetch():\n    return 1\nfetch()", "Await it: let the cell end in `await …`"),
+    ("(n for n in range(3))", "Let the cell end in plain data, such as `list(…)`, or"),
+    ("async def fetch():\n    yield 1\nfetch()", "Let the cell end in plain data, such as `[value async for value in …]`, or"),
+])
+def test_a_result_that_needs_one_more_step_is_refused_with_that_step(sending_kind, cell, body, advice) -> None:
+    text = cell(f"%%{sending_kind} 1 --quiet\n{body}").text
+    assert advice in text and "never awaited" not in text

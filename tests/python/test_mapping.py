@@ -2,10 +2,12 @@
 """`--map`: the cell once for each item."""
 
 import os
+import re
 
 import pytest
 
 from xcores.errors import ItemsFailed, WorkerCrashed, WorkerExited, WorkerInterrupted, WorkerTimedOut
+from xcores.snapshots import is_made_on_demand
 
 
 @pytest.fixture
@@ -110,12 +112,12 @@ def test_an_exception_in_a_generator_is_shown_as_its_own_after_the_items_before_
 
 
 def test_an_error_stops_the_rest_and_keeps_what_has_finished(kind, cell, shell) -> None:
-    ran = cell(f"%%{kind} 2 --quiet -o answers --map range(2000)\n1 / (item - 3)")
+    ran = cell(f"%%{kind} 2 --quiet -o answers --map range(200_000)\n1 / (item - 3)")
     assert isinstance(ran.error, ItemsFailed)
     assert [type(one) for one in ran.error.exceptions] == [ZeroDivisionError]
     answers = shell.user_ns["answers"]
-    assert isinstance(answers[3], ZeroDivisionError) and len(answers) < 2000
-    assert "item 3, 3, in worker" in ran.text and "line 2, in <module>" in ran.text and "results kept" in ran.text
+    assert isinstance(answers[3], ZeroDivisionError) and len(answers) < 200_000
+    assert re.search(r"item 3 \(value: 3\) in worker \d:", ran.text) and "line 2, in <module>" in ran.text and " done and kept" in ran.text
     for index, one in enumerate(answers):
         if index != 3:
             stopped = isinstance(one, WorkerInterrupted) and ("not begun" in str(one) or "an item failed" in str(one))
@@ -126,8 +128,8 @@ def test_with_continue_all_others_are_done_and_the_first_errors_are_shown(kind, 
     body = "if item % 10 == 5:\n    raise ValueError(f'bad {item}')\nitem"
     ran = cell(f"%%{kind} 2 --quiet -o answers --map range(100) --on-error continue\n{body}")
     assert ran.text.startswith("ItemsFailed: 10 of 100 items failed\n")
-    assert ran.text.count("Traceback") == 3 and "7 more items failed." in ran.text and "90 results kept." in ran.text
-    assert "item 5, 5, in worker" in ran.text and "ValueError: bad 5" in ran.text
+    assert ran.text.count("Traceback") == 3 and "7 more items failed." in ran.text and "10 failed, 90 done and kept." in ran.text
+    assert re.search(r"item 5 \(value: 5\) in worker \d:", ran.text) and "ValueError: bad 5" in ran.text
     answers = shell.user_ns["answers"]
     assert [n for n, one in enumerate(answers) if isinstance(one, ValueError)] == list(range(5, 100, 10))
     assert all(one == n for n, one in enumerate(answers) if n % 10 != 5)
@@ -155,11 +157,18 @@ def test_an_item_that_cannot_be_sent_is_named_and_those_before_are_done(sending_
     assert shell.user_ns["answers"] == [1]
 
 
+def test_what_was_not_begun_is_counted_to_the_last_item(kind, cell) -> None:
+    text = cell(f"%%{kind} 2 --quiet --map range(5000)\n1 / (item - 3)").text
+    assert text.startswith("ItemsFailed: 1 of 5,000 items failed\n")
+    counted = re.search(r"Of 5,000 items: 1 failed, (.*)\.", text)[1]
+    assert 1 + sum(int(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", counted)) == 5000, counted
+
+
 def test_a_process_that_dies_loses_its_item_only_and_is_replaced(cell, shell) -> None:
     body = "import os, signal\nif item == 70:\n    os.kill(os.getpid(), signal.SIGSEGV)\nif item == 90:\n    os._exit(4)\nitem"
     ran = cell(f"%%procs 2 --quiet -o answers --map range(200) --on-error continue\n{body}")
     assert [type(one) for one in ran.error.exceptions] == [WorkerCrashed, WorkerExited]
-    assert "item 70, 70, in worker" in ran.text and "SIGSEGV" in ran.text and "exit code 4" in ran.text
+    assert re.search(r"item 70 \(value: 70\) in worker \d:", ran.text) and "SIGSEGV" in ran.text and "exit code 4" in ran.text
     answers = shell.user_ns["answers"]
     assert all(one == n for n, one in enumerate(answers) if n not in (70, 90))
 
@@ -168,7 +177,7 @@ def test_an_interrupt_keeps_what_has_finished(kind, cell, shell) -> None:
     cell("import os, itertools\nnotebook = os.getpid()")
     body = "import os, signal\nif item == 40:\n    os.kill(notebook, signal.SIGINT)\n    while True: pass\nitem"
     ran = cell(f"%%{kind} 1 --quiet -o answers --map itertools.count()\n{body}")
-    assert isinstance(ran.error, KeyboardInterrupt) and "done, and kept" in ran.text
+    assert isinstance(ran.error, KeyboardInterrupt) and "items so far done, and kept" in ran.text
     answers = shell.user_ns["answers"]
     assert answers[:40] == list(range(40)) and isinstance(answers[40], WorkerInterrupted)
     assert cell(f"%%{kind} 2 --quiet -o answers --map range(3)\nitem").error is None
@@ -203,7 +212,7 @@ def test_a_time_limit_ends_a_generator_that_waits(kind, cell, shell) -> None:
     [
         ("--map nowhere", "there is no variable `nowhere`"),
         ("--map 5", "of type int, which has no items"),
-        ("--map 'x +'", "neither a variable nor an expression"),
+        ("--map 'x +'", "is not a Python expression"),
         ("--map range(3) --as worker", "`worker` is taken"),
         ("--as n", "--as is for cells with --map"),
         ("--on-error continue", "--on-error is for cells with --map"),
@@ -228,9 +237,40 @@ def test_the_table_says_how_many_items_each_worker_did(kind, cell) -> None:
     table = cell(f"%%{kind} 2 --no-plot --map range(50)\nitem").displays[-1]["data"]["text/plain"]
     assert "50 of 50 items done" in table and " items\n" in table
     report = json.loads(xcores.last_report().to_json())
-    assert report["items"] == {"done": 50, "failed": 0, "total": 50}
+    assert report["items"] == {"done": 50, "failed": 0, "total": 50, "first_failure": None}
     assert sum(worker["items"] for worker in report["workers"]) == 50
 
 
 def test_an_item_may_await(kind, mapped) -> None:
     assert mapped(kind, "range(5)", "import asyncio\nawait asyncio.sleep(0, item)") == list(range(5))
+
+
+REUSED = """
+import numpy as np
+class Reused:
+    def __iter__(self):
+        values = np.zeros(1 << 18)
+        for number in range(8):
+            values[:] = number
+            yield values
+def reused():
+    held = bytearray(1 << 21)
+    for number in range(8):
+        held[:] = bytes([number]) * len(held)
+        yield [memoryview(held)]
+"""
+
+
+@pytest.mark.parametrize("items", ["Reused()", "iter(Reused())", "(one for one in Reused())", "map(memoryview, Reused())"])
+def test_what_makes_the_items_may_use_their_memory_again(sending_kind, cell, mapped, items) -> None:
+    pytest.importorskip("numpy")
+    cell(REUSED)
+    body = "import time; time.sleep(0.01); float(memoryview(item)[0])"
+    assert mapped(sending_kind, f'"{items}"', body) == list(range(8))
+    assert mapped(sending_kind, "reused()", "import time; time.sleep(0.01); item[0][-1]") == list(range(8))
+
+
+@pytest.mark.parametrize("items", ["large", "iter(large)", "zip(large, [1])", "enumerate(large)", "{1: large}.values()"])
+def test_items_that_are_there_already_are_not_copied(items) -> None:
+    iterable = eval(items, {"large": [bytearray(1 << 20)]})
+    assert not is_made_on_demand(iterable, iter(iterable))

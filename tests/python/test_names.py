@@ -46,6 +46,13 @@ def optional(text: str) -> set[str]:
         ("assert a, b", {"a", "b"}),
         ("raise a from b", {"a", "b"}),
         ("if a:\n    b = 1\nelse:\n    b = 2\nb", {"a"}),
+        ("if a and (b := c) > 1 < (d := 2):\n    b, d", {"a", "c"}),
+        ("a and (b := c) and b", {"a", "c"}),
+        ("(b if a and (b := 1) else c)", {"a", "c"}),
+        ("while a and (b := c):\n    b", {"a", "c"}),
+        ("while True:\n    try:\n        a = b\n        break\n    except E:\n        pass\na", {"b", "E"}),
+        ("for a in b:\n    if a:\n        c = 1\n        break\nelse:\n    c = 2\nc", {"b"}),
+        ("with open(a) as b:\n    c = b\nc", {"open", "a"}),
     ],
 )
 def test_statements_read_what_they_have_not_bound_before(text: str, expected: set[str]) -> None:
@@ -118,6 +125,18 @@ def test_annotations_of_a_class_are_only_perhaps_read() -> None:
         ("for x in xs:\n    y = x\ny", "y"),
         ("from m import *\nthing", "thing"),
         ("try:\n    a = 1\nexcept E:\n    pass\na", "a"),
+        ("with contextlib.suppress(E):\n    a = f()\na", "a"),
+        ("with open(f), suppress(E):\n    a = f()\na", "a"),
+        ("False and (a := 3)\na", "a"),
+        ("b or (a := 3)\na", "a"),
+        ("b < c < (a := 3)\na", "a"),
+        ("(a := 1) if b else 2\na", "a"),
+        ("assert b, (a := 3)\na", "a"),
+        ("while True:\n    if b: break\n    a = 1\na", "a"),
+        ("while True:\n    break\n    a = 1\na", "a"),
+        ("while b:\n    a = 1\n    break\na", "a"),
+        ("for b in c:\n    if b: break\n    a = 1\nelse:\n    a = 2\na", "a"),
+        ("for b in c:\n    break\nelse:\n    a = 2\na", "a"),
     ],
 )
 def test_a_name_that_may_be_bound_is_only_perhaps_read(text: str, name: str) -> None:

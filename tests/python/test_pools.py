@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Options that choose the workers."""
 
+import gc
 import json
 import os
 import select
 import subprocess
 import sys
+import warnings
 
 import pytest
 from xcores import last_report
@@ -103,3 +105,55 @@ def test_no_process_outlives_a_killed_notebook(method, body) -> None:
     for handle in handles:
         assert select.select([handle], [], [], 30)[0] == [handle]
         os.close(handle)
+
+
+LAST_CELLS = {
+    "nothing": ("", "pass"),
+    "a result": ("", "[worker]"),
+    "items": ("--map range(20)", "item"),
+    "kept names": ("--keep", "def function(): return function\nkept = [function]\nkept.append(kept)"),
+    "an error": ("", "import traceback\ntry: 1 / 0\nexcept Exception: traceback.format_exc()"),
+    "filters of its own": ("", "import warnings\nclass Own(UserWarning): pass\nwarnings.simplefilter('ignore', Own)"),
+    "a filter with a pattern": ("", "import warnings\nwarnings.filterwarnings('ignore', 'text of a warning')"),
+    "imports": ("", "import asyncio, concurrent.futures, ctypes, decimal, json, logging, random, re, sqlite3"),
+    "a coroutine": ("", "import asyncio\nawait asyncio.sleep(0)"),
+    "a thread": ("", "import threading\nthread = threading.Thread(target=print)\nthread.start()\nthread.join()"),
+}
+
+
+@pytest.mark.parametrize("options, body", LAST_CELLS.values(), ids=LAST_CELLS)
+def test_an_interpreter_that_ends_leaves_nothing_behind(cell, options, body) -> None:
+    """What is left when an interpreter has ended is part of this count; one has some 25,000 blocks."""
+    def begin_and_end() -> None:
+        ran = cell(f"%%subinterp 1 --quiet {options}\n{body}")
+        assert ran.error is None, ran.text
+        shutdown_workers()
+
+    blocks = []
+    with warnings.catch_warnings():
+        cell("import warnings\nclass Alarm(Warning): pass\nwarnings.simplefilter('ignore', Alarm)")
+        for _ in range(8):
+            begin_and_end()
+            gc.collect()
+            blocks.append(sys.getallocatedblocks())
+    assert blocks[-1] - blocks[2] < 500, blocks
+
+
+def test_kept_names_stay_with_their_worker_while_others_work(sending_kind: str, cell, shell, tmp_path) -> None:
+    go = tmp_path / "go"
+    cell(f"%%{sending_kind} 3 --keep --quiet\nmine = worker")
+    cell(f"%%{sending_kind} 2 --keep --quiet --background -o job\nimport os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.01)")
+    ask = f"%%{sending_kind} 3 --keep --quiet -o answers\nglobals().get('mine')"
+    assert cell(ask).error is None
+    assert shell.user_ns["answers"] == [None, None, 2]  # the others are busy
+    go.touch()
+    shell.user_ns["job"].result()
+    assert cell(ask).error is None
+    assert shell.user_ns["answers"] == [0, 1, 2]
+
+
+def test_a_worker_that_has_died_is_not_replaced_by_one_with_the_names_of_another(cell, shell) -> None:
+    cell("%%procs 3 --keep --quiet\nmine = worker")
+    cell("%%procs 2 --keep --quiet\nimport os\nif worker == 1: os._exit(3)")
+    cell("%%procs 3 --keep --quiet -o answers\nglobals().get('mine')")
+    assert shell.user_ns["answers"] == [0, None, 2]

@@ -66,6 +66,22 @@ def test_a_recording_is_made_once() -> None:
         pass
 
 
+@pytest.mark.parametrize("end", ["raise SystemExit(5)", "pass"], ids=["in the block", "after it"])
+def test_a_fork_ends_as_without_a_recording_and_has_no_report(tmp_path, end) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(f"""
+import os, xcores
+with xcores.record() as run:
+    if (child := os.fork()) == 0:
+        {end}
+    else:
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+print("child" if child == 0 else status, run.report is None)
+""")
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=True)
+    assert sorted(ran.stdout.split()) == (["5", "False"] if "raise" in end else ["0", "False", "True", "child"])
+
+
 @pytest.mark.parametrize("rate", [0, -1, 1e9, float("nan")])
 def test_an_impossible_rate_is_refused(rate) -> None:
     with pytest.raises(ValueError, match="sample_hz"), xcores.record(rate):

@@ -2,7 +2,9 @@
 """Runs as values: figures, files, two of them beside each other."""
 
 import json
+import os
 import pathlib
+import resource
 
 import jsonschema
 import pytest
@@ -105,6 +107,20 @@ def test_a_file_that_is_no_run_is_refused_by_name(tmp_path, text: str) -> None:
         xcores.load(tmp_path / "odd.json")
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[" * 100_000])
+def test_a_file_that_cannot_be_read_as_json_is_refused_by_name(tmp_path, content: bytes) -> None:
+    (tmp_path / "odd.json").write_bytes(content)
+    with pytest.raises(ValueError, match="odd.json is no saved run"):
+        xcores.load(tmp_path / "odd.json")
+
+
+def test_a_folder_that_is_missing_is_named_as_it_was_given(run, tmp_path) -> None:
+    target = tmp_path / "missing" / "run.json"
+    with pytest.raises(FileNotFoundError) as refused:
+        run.save(target)
+    assert os.fspath(refused.value.filename) == str(target) and "make it first" in str(refused.value)
+
+
 def test_a_run_shows_what_stood_under_its_cell(run, kind, cell) -> None:
     under_the_cell = cell(f"%%{kind} 2 --run again\nworker").displays[-2:]
     shown = cell("again").displays
@@ -146,3 +162,26 @@ def test_a_comparison_saved_as_json_comes_back_the_same(cell, shell, tmp_path) -
     again = xcores.load(tmp_path / "c.json")
     assert isinstance(again, Comparison) and again.rows == comparison.rows
     assert "<Comparison: " in repr(again) and again.sentence == comparison.sentence
+
+
+def test_a_file_that_cannot_be_written_whole_is_not_there_and_spoils_no_other(run, tmp_path) -> None:
+    run.save(tmp_path / "there.svg")
+    before = (tmp_path / "there.svg").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # as a full disk
+    try:
+        for name in ("there.svg", "new.svg", "new.html"):
+            with pytest.raises(OSError):
+                run.save(tmp_path / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("there.svg", before)]
+
+
+def test_a_file_is_saved_through_a_link_and_keeps_its_mode(run, tmp_path) -> None:
+    (tmp_path / "real.svg").write_text("before")
+    (tmp_path / "real.svg").chmod(0o640)
+    (tmp_path / "link.svg").symlink_to("real.svg")
+    run.save(tmp_path / "link.svg")
+    assert (tmp_path / "link.svg").is_symlink() and (tmp_path / "real.svg").read_text().startswith("<svg")
+    assert (tmp_path / "real.svg").stat().st_mode & 0o777 == 0o640

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import contextlib
 import os
 import sys
 
@@ -9,13 +10,23 @@ from notebook import Notebook  # noqa: E402
 
 
 @pytest.fixture
-def notebook():
-    """A kernel of its own for each test: what one leaves behind must not be put down to another.
+def new_notebook():
+    """Starts a kernel, which the caller closes.
 
     The C library would learn to keep blocks of some megabytes for each thread that has freed one (mallopt(3),
     M_MMAP_THRESHOLD): a reserve of any size up to the peak, that hides what is looked for. With a fixed limit it does not.
     """
-    notebook = Notebook(env=os.environ | {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"})
-    notebook.run("pass")
-    yield notebook
-    notebook.close()
+
+    def start():
+        notebook = Notebook(env=os.environ | {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"})
+        notebook.run("pass")
+        return notebook
+
+    return start
+
+
+@pytest.fixture
+def notebook(new_notebook):
+    """A kernel of its own for each test: what one leaves behind must not be put down to another."""
+    with contextlib.closing(new_notebook()) as notebook:
+        yield notebook

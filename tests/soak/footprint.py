@@ -31,8 +31,10 @@ def descendants_of(pid):
 
 
 def memory_of(pids):
-    """In MB; pages that several of them share are counted once."""
-    shares = [int(line.split()[1]) for pid in pids for line in lines_of(f"/proc/{pid}/smaps_rollup") if line.startswith("Pss:")]
+    """In MB: what programs have written; pages that several of them share are counted once. Files that are mapped, as
+    libraries are, belong to all who map them: their shares change when other programs begin and end."""
+    shares = [int(line.split()[1]) for pid in pids for line in lines_of(f"/proc/{pid}/smaps_rollup")
+              if line.startswith(("Pss_Anon:", "Pss_Shmem:"))]
     return sum(shares) / 1024
 
 

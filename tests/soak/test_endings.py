@@ -13,7 +13,7 @@ DEAF = "print('in', flush=True)\nwhile True:\n    try:\n        while True: pass
 DATA = "import numpy\nlarge = numpy.ones(1_000_000)\n"
 EXECUTOR = """import xcores
 def spin():
-    print('in', flush=True)
+    print('in\\n', end='', flush=True)  # in one piece: the lines of jobs mix as those of threads do
     while True: pass
 executor = xcores.{}(2)
 jobs = [executor.submit(spin) for _ in range(6)]

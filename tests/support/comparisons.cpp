@@ -11,7 +11,7 @@ using enum worker_kind;
 
 constexpr std::int64_t megabyte = 1'000'000;
 
-configuration with_costs(configuration one, nanoseconds startup, std::int64_t memory) {
+configuration with_costs(configuration one, nanoseconds startup, std::optional<std::int64_t> memory) {
     one.startup = startup;
     one.memory_bytes = memory;
     one.results = agreement::same;
@@ -19,7 +19,7 @@ configuration with_costs(configuration one, nanoseconds startup, std::int64_t me
 }
 
 configuration as_threads(configuration one, double gil_held, double gil_wait) {
-    one = with_costs(std::move(one), 120us, 100'000 * one.workers);
+    one = with_costs(std::move(one), 120us, std::nullopt);
     one.gil_held = gil_held;
     one.gil_wait = gil_wait;
     return one;
@@ -94,6 +94,20 @@ comparison data_heavy() {
                          {serially({98ms, 104ms, 99ms}), as_threads(way(threads, 2, {99ms, 103ms, 100ms}), 0.98, 0.49),
                           loaded(with_costs(way(subinterp, 2, {310ms, 322ms, 305ms}), 21ms, 90 * megabyte), 0.81),
                           loaded(with_costs(way(procs, 2, {402ms, 418ms, 396ms}), 64ms, 180 * megabyte), 0.85)});
+}
+
+comparison on_a_busy_machine() {
+    comparison all =
+        comparison_of(work_reading::mapped,
+                      {serially({571ms, 580ms, 560ms}), as_threads(way(threads, 2, {610ms, 590ms, 620ms}), 0.98, 0.48),
+                       with_costs(way(subinterp, 2, {420ms, 440ms, 400ms}), 20ms, 5'600'000),
+                       with_costs(way(subinterp, 4, {425ms, 430ms, 410ms}), 30ms, 9'600'000),
+                       with_costs(way(procs, 2, {450ms, 455ms, 420ms}), 62ms, 28 * megabyte)});
+    const std::vector<std::vector<nanoseconds>> lost{
+        {20ms, 30ms, 10ms}, {60ms, 40ms, 70ms}, {130ms, 150ms, 110ms}, {120ms, 130ms, 115ms}, {150ms, 155ms, 120ms}};
+    for (std::size_t i = 0; i < lost.size(); ++i)
+        all.configurations[i].core_waits = lost[i];
+    return all;
 }
 
 comparison with_failures() {

@@ -16,6 +16,7 @@ model::comparison cpu_bound();
 model::comparison waiting();
 model::comparison data_heavy();
 /// NumPy in a subinterpreter, with a name that would be a script.
+model::comparison on_a_busy_machine();
 model::comparison with_failures();
 /// The user stopped it in its first round.
 model::comparison interrupted();

@@ -21,6 +21,9 @@ constexpr auto patience = std::chrono::seconds{90};
 ///   answer      its result is "42" and its payload "worker I of N"
 ///   raise       raises ValueError("bad")
 ///   refuse      cannot be prepared: "no such data"
+///   import      takes 5 ms to be prepared, and says that all of that went into imports; then as answer
+///   import a little   the same with half a millisecond
+///   boast       says that an hour went into imports; then as answer
 ///   spin        runs for ever; can be interrupted
 ///   stubborn    runs for ever; cannot be interrupted from when it has written "here to stay"
 ///   chatter     writes 20000 lines "line 0"…, to standard output, and "done" to standard error

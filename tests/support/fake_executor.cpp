@@ -39,7 +39,14 @@ public:
         sink_ = sink;
         if (what.input->data == "refuse")
             throw std::runtime_error("no such data");
+        import_time_ = what.input->data == "import" ? 5ms : what.input->data == "import a little" ? 500us : 0us;
+        for (const auto until = os::now() + import_time_; os::now() < until;) {
+        }
+        if (what.input->data == "boast")
+            import_time_ = 1h;
     }
+
+    run::nanoseconds import_time() const noexcept override { return import_time_; }
 
     run::usage execute() override {
         run::usage used;
@@ -109,7 +116,7 @@ private:
         using enum model::outcome_kind;
         reply_ = {};
         reply_.how.kind = returned;
-        if (name == "answer") {
+        if (name == "answer" || name.starts_with("import") || name == "boast") {
             reply_.summary = "42";
             reply_.output.data = "worker " + std::to_string(task_.index) + " of " + std::to_string(task_.workers);
         } else if (name == "raise") {
@@ -135,6 +142,7 @@ private:
 
     std::atomic<bool> interrupted_ = false;
     std::unique_ptr<fake_probe> probe_;
+    run::nanoseconds import_time_{};
     run::task task_;
     run::output_sink sink_;
     run::reply reply_;

@@ -7,6 +7,8 @@
 #include <stdexcept>
 
 #include <Python.h>
+#include <marshal.h>
+
 #include <catch2/catch_session.hpp>
 
 #include <xcores/cpython/held.hpp>
@@ -17,6 +19,7 @@
 #include <xcores/executors/process.hpp>
 
 #include "executor_under_test.hpp"
+#include "worker_python.hpp"
 
 namespace xcores::test {
 namespace {
@@ -28,20 +31,33 @@ std::string worker_source() {
     return text.str();
 }
 
+const std::string& worker_codes() {
+    static const std::string kept = [] {
+        const auto attached = PyGILState_Ensure();
+        std::string made;
+        {
+            const auto code =
+                cpython::checked(Py_CompileString(worker_source().c_str(), "plain_worker", Py_file_input));
+            const auto all = cpython::checked(PyTuple_Pack(1, code.get()));
+            const auto bytes = cpython::checked(PyMarshal_WriteObjectToString(all.get(), Py_MARSHAL_VERSION));
+            made.assign(PyBytes_AS_STRING(bytes.get()), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes.get())));
+        }
+        PyGILState_Release(attached);
+        return made;
+    }();
+    return kept;
+}
+
 std::shared_ptr<run::pool> make_pool(const std::string& name) {
     if (name == "threads")
         return std::make_shared<run::pool>([] { return executors::make_thread_body(); });
     if (name == "subinterp" || name == "shared gil") {
         const auto gil = name == "subinterp" ? model::gil_choice::own : model::gil_choice::shared;
         return std::make_shared<run::pool>([gil] {
-            return executors::make_subinterpreter_body(std::make_shared<const std::string>(worker_source()), gil);
+            return executors::make_subinterpreter_body(std::make_shared<const std::string>(worker_codes()), gil);
         });
     }
-    executors::python_description python{XCORES_TEST_PYTHON, XCORES_TEST_MODULES, "/usr", "/usr", {}, worker_source()};
-    std::stringstream path(XCORES_TEST_PYTHON_PATH);
-    for (std::string entry; std::getline(path, entry, ':');)
-        python.path.push_back(entry);
-    const auto shared = std::make_shared<const executors::python_description>(std::move(python));
+    const auto shared = worker_python();
     const auto source = name == "forkserver" ? executors::make_forkserver(shared) : nullptr;
     return std::make_shared<run::pool>([shared, source] { return executors::make_process_body(shared, source); });
 }
@@ -70,6 +86,14 @@ PyObject* plain_worker() {
 }
 
 } // namespace
+
+std::shared_ptr<const executors::python_description> worker_python() {
+    executors::python_description python{XCORES_TEST_PYTHON, XCORES_TEST_MODULES, "/usr", "/usr", {}, worker_codes()};
+    std::stringstream path(XCORES_TEST_PYTHON_PATH);
+    for (std::string entry; std::getline(path, entry, ':');)
+        python.path.push_back(entry);
+    return std::make_shared<const executors::python_description>(std::move(python));
+}
 
 std::shared_ptr<const run::function> job_function(const executor_under_test& executor, const std::string& name) {
     static std::atomic<std::uint64_t> numbers = 0;

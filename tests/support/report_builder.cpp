@@ -10,7 +10,7 @@ run_of& run_of::worker(const test::worker& one) {
     model::worker_record record = one.record();
     record.index = static_cast<int>(report_.workers.size());
     nanoseconds end = report_.elapsed;
-    for (const auto& phase : {record.startup, record.transfer_in, record.run, record.transfer_out})
+    for (const auto& phase : {record.startup, record.imports, record.transfer_in, record.run, record.transfer_out})
         end = phase ? std::max(end, phase->end) : end;
     report_.workers.push_back(std::move(record));
     return wall(end);
@@ -30,7 +30,8 @@ run_of& run_of::own_gils(const std::string& name) {
 }
 
 run_of& run_of::sampled(nanoseconds period, nanoseconds cost) {
-    report_.sampling = model::sampling_record{period, std::nullopt, report_.elapsed / period, 0, cost, period / 20};
+    report_.sampling = model::sampling_record{
+        .period = period, .ticks = report_.elapsed / period, .cost = cost, .latest = period / 20};
     return *this;
 }
 

@@ -16,6 +16,7 @@ using model::nanoseconds;
 class worker {
 public:
     worker& started(nanoseconds start, nanoseconds end) { return set(record_.startup, start, end); }
+    worker& imported(nanoseconds start, nanoseconds end) { return set(record_.imports, start, end); }
     worker& received(nanoseconds start, nanoseconds end) { return set(record_.transfer_in, start, end); }
     worker& sent(nanoseconds start, nanoseconds end) { return set(record_.transfer_out, start, end); }
     worker& ran(nanoseconds start, nanoseconds end) {

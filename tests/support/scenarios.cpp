@@ -35,8 +35,8 @@ model::report ping_pong() {
         first.holding(5ms, i / 10 % 2).waiting_for_gil(5ms);
         second.waiting_for_gil(5ms).holding(5ms, 1);
     }
-    first.memory(100'000).returned("832040");
-    second.memory(100'000).returned("832040");
+    first.returned("832040");
+    second.returned("832040");
     return run_of(threads)
         .worker(first)
         .worker(second)
@@ -142,6 +142,42 @@ model::report one_of_four_raised() {
         run.worker(one);
     }
     return run.own_gils("interpreter").sampled(1ms, 800us).report();
+}
+
+model::report recorded() {
+    auto made = ping_pong();
+    made.sampling->recorded = model::recorded_events{
+        .switches = 131, .preemptions = 3, .acquisitions = 62, .longest_wait = 5'210us, .sampled = 0ns};
+    return made;
+}
+
+model::report importing() {
+    return run_of(procs)
+        .worker(worker()
+                    .in_process(5001, 5001)
+                    .started(1ms, 21ms)
+                    .imported(21ms, 186ms)
+                    .received(186ms, 189ms)
+                    .ran(190ms, 300ms)
+                    .sent(300ms, 301ms)
+                    .cpu(109ms)
+                    .holding(110ms, 0)
+                    .memory(61'000'000)
+                    .moved({5'400, 0}, {900, 0})
+                    .returned("12 rows"))
+        .worker(worker()
+                    .in_process(4990, 4990)
+                    .received(1ms, 3ms)
+                    .ran(190ms, 290ms)
+                    .sent(290ms, 291ms)
+                    .cpu(99ms)
+                    .holding(100ms, 1)
+                    .memory(62'000'000)
+                    .moved({5'400, 0}, {800, 0})
+                    .returned("11 rows"))
+        .own_gils("process")
+        .sampled(1ms, 1200us)
+        .report();
 }
 
 model::report mapped() {
@@ -279,6 +315,8 @@ std::vector<scenario> scenarios() {
             {"crashed_process", crashed_process()},
             {"reading_and_waiting", reading_and_waiting()},
             {"one_of_four_raised", one_of_four_raised()},
+            {"recorded", recorded()},
+            {"importing", importing()},
             {"mapped", mapped()},
             {"repeated", repeated()},
             {"hostile_strings", hostile_strings()},

@@ -15,6 +15,8 @@ model::report side_by_side();           ///< two interpreters of CPU-bound Pytho
 model::report crashed_process();        ///< two processes, one of which crashed half-way
 model::report reading_and_waiting();    ///< two threads that mostly wait for I/O
 model::report one_of_four_raised();     ///< four interpreters on two cores, one raised
+model::report recorded();               ///< the first of these, recorded event by event
+model::report importing();              ///< two processes, of which a new one imported what its data needs
 model::report mapped();                 ///< two processes that did 1,200 items, 3 of which failed
 model::report repeated();               ///< two interpreters, three times
 model::report hostile_strings();        ///< everything a user can put into a report to break a renderer

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <support/report_builder.hpp>
 #include <support/scenarios.hpp>
@@ -59,8 +60,8 @@ TEST_CASE("threads without the GIL ran side by side, and the sentence says why")
 
 TEST_CASE("uneven work is named") {
     CHECK(caption_of(run_of(procs).worker(busy(10ms)).worker(busy(100ms)).report()) ==
-          "2 processes ran side by side: 1.10 of 2 cores busy; uneven, the shortest took 10.0 ms and the longest 100 "
-          "ms.");
+          "2 processes ran side by side for 10 % of the time: 1.10 of 2 cores busy; uneven, the shortest took 10.0 ms "
+          "and the longest 100 ms.");
 }
 
 TEST_CASE("of work that nobody finished nothing is said about how even it was") {
@@ -80,10 +81,73 @@ TEST_CASE("more workers than cores share them") {
           "core 50 % of its run; 1 of 4 raised ZeroDivisionError.");
 }
 
-TEST_CASE("a wait for a core although there are enough is named") {
+TEST_CASE("a wait for a core although there are enough is that of something else on the machine") {
     const auto one = worker().ran(0ms, 100ms).cpu(60ms).queued(40ms).holding(60ms).waiting_for_core(40ms).returned();
     CHECK(caption_of(run_of(procs).worker(one).worker(one).report()) ==
-          "2 processes: 1.20 of 2 cores busy; each waited for a core 40 % of its run, though there are 2.");
+          "2 processes: something else used the cores too, so each waited for a core 40 % of its run; 1.20 of 2 cores "
+          "busy.");
+}
+
+TEST_CASE("nobody waited for a core for longer than the CPU time leaves of the run") {
+    const auto one = worker().ran(0ms, 100ms).cpu(40ms).queued(231ms).holding(40ms).waiting_for_core(60ms).returned();
+    CHECK(caption_of(run_of(procs).worker(one).worker(one).worker(one).report()) ==
+          "3 processes shared 2 cores with something else: 1.20 of 2 cores busy; each waited for a core 60 % of its "
+          "run.");
+    CHECK(model::core_wait_share(worker().ran(0ms, 1ms).cpu(1ms).queued(2ms).record()) == 0.0);
+}
+
+TEST_CASE("a thread that waits for a core to ask for its GIL waits for the GIL") {
+    const auto one = worker().ran(0ms, 100ms).cpu(20ms).queued(60ms).holding(20ms).waiting_for_gil(80ms).returned();
+    CHECK(caption_of(run_of(threads).worker(one).worker(one).sharing_gil("main").report()) ==
+          "2 threads took turns: one GIL, held 40 % of the time; each waited for it 80 % of its run.");
+}
+
+TEST_CASE("workers that never ran at the same time ran one after the other") {
+    const auto first = worker().ran(0ms, 600ms).cpu(600ms).holding(600ms).returned();
+    const auto second = worker().ran(600ms, 1200ms).cpu(600ms).holding(600ms).returned();
+    CHECK(caption_of(run_of(procs).worker(first).worker(second).report()) ==
+          "2 processes ran one after the other: never more than one busy at a time, 1.00 of 2 cores busy.");
+    const auto overlapping = worker().ran(580ms, 1200ms).cpu(620ms).holding(620ms).returned();
+    CHECK(caption_of(run_of(procs).worker(first).worker(overlapping).report()) ==
+          "2 processes ran nearly always one after the other: 1.02 of 2 cores busy.");
+}
+
+TEST_CASE("few samples give no two-digit figures") {
+    const auto one = worker().ran(0ms, 20ms).cpu(9ms).holding(9ms).waiting_for_gil(11ms).returned();
+    CHECK(caption_of(run_of(threads).worker(one).worker(one).sharing_gil("main").sampled(1ms, 1us).report()) ==
+          "2 threads took turns: one GIL, held about 90 % of the time; each waited for it about 60 % of its run.");
+}
+
+TEST_CASE("an item that failed is told first, and workers that only stopped for it are not accused") {
+    const auto failing = worker().ran(0ms, 100ms).cpu(99ms).holding(99ms).did(4).returned();
+    const auto stopped = worker()
+                             .ran(0ms, 100ms)
+                             .cpu(99ms)
+                             .holding(99ms)
+                             .did(2)
+                             .ended(interrupted, std::string(model::stopped_for_an_item));
+    auto report = run_of(procs).worker(stopped).worker(failing).items(7, 1, 10).report();
+    report.items->first_failure = model::item_failure{3, 1, "ZeroDivisionError: division by zero"};
+    CHECK(caption_of(report) ==
+          "Item 3 failed in worker 1: ZeroDivisionError: division by zero. 2 processes ran side by "
+          "side: 1.98 of 2 cores busy.");
+    report.items->failed = 3;
+    CHECK(caption_of(report).starts_with(
+        "Item 3 failed in worker 1: ZeroDivisionError: division by zero; 2 more failed."));
+    CHECK(model::report_from_json(model::to_json(report)) == report);
+}
+
+TEST_CASE("a worker whose CPU time is unknown takes nothing from that of the others") {
+    const auto lost = worker().ran(0ms, 100ms).holding(99ms).ended(crashed, "signal 11 (Segmentation fault)");
+    CHECK(
+        caption_of(run_of(procs).worker(busy(100ms)).worker(lost).report()) ==
+        "2 processes ran side by side: at least 1.00 of 2 cores busy; 1 of 2 crashed: signal 11 (Segmentation fault).");
+}
+
+TEST_CASE("a message that ends in a full stop does not get another one") {
+    const auto one = worker().ended(failed, "Use %%procs for this cell.");
+    CHECK(caption_of(run_of(subinterp).worker(one).worker(one).report()) ==
+          "2 interpreters, of which none ran the cell; both failed: Use %%procs for this cell.");
 }
 
 TEST_CASE("one worker ran alone") {
@@ -103,6 +167,9 @@ TEST_CASE("what was not measured is not claimed") {
     CHECK(caption_of(run_of(threads).worker(one).worker(one).report()) ==
           "2 threads: CPU time unknown in 10.0 ms; not sampled.");
     CHECK(caption_of(test::one_sample()) == "2 threads: 1.00 of 2 cores busy in 1.00 ms; too short to see more.");
+    auto starved = test::run_of(threads).worker(busy(40ms)).sampled(1ms, 1us).report();
+    starved.sampling->widest_period = 20ms;
+    CHECK_THAT(caption_of(starved), Catch::Matchers::EndsWith("; too few samples to see more."));
 }
 
 TEST_CASE("failures are counted by what happened") {
@@ -111,6 +178,15 @@ TEST_CASE("failures are counted by what happened") {
     const std::string caption =
         caption_of(run_of(procs).worker(busy(1ms)).worker(crash).worker(late).worker(late).report());
     CHECK(caption.ends_with("; 1 of 4 crashed: signal 11 (Segmentation fault), 2 of 4 ran out of time."));
+}
+
+TEST_CASE("a worker that did not stop is not said to have stopped") {
+    const auto stopped = worker().ran(0ms, 1ms).ended(interrupted);
+    const auto left = worker().ran(0ms, 1ms).ended(interrupted).left_behind();
+    CHECK(caption_of(run_of(threads).worker(stopped).worker(left).worker(left).report())
+              .ends_with("; 1 of 3 stopped when interrupted, 2 of 3 did not stop when interrupted."));
+    const auto late = worker().ran(0ms, 1ms).ended(timed_out).left_behind();
+    CHECK(caption_of(run_of(threads).worker(late).report()).ends_with("; it did not stop when time was up."));
 }
 
 TEST_CASE("when all failed the sentence says all") {
@@ -174,6 +250,16 @@ TEST_CASE("work that ran without the GIL, in native threads or in processes is t
     CHECK(sentence(waiting,
                    worker().named(lane_kind::process, "process 1 x").ran(0ms, 100ms).cpu(99ms).elsewhere(100ms)) ==
           "1 Python thread and 1 process kept 1.00 of 2 cores busy; the process did 99 % of the work.");
+}
+
+TEST_CASE("of few samples it is only said that most of the running was without the GIL") {
+    const auto report = run_of(cores)
+                            .worker(main_thread().cpu(12ms).running(11ms).holding(1ms).blocked(88ms))
+                            .sharing_gil("main interpreter")
+                            .sampled(1ms, 1us)
+                            .report();
+    CHECK(caption_of(report) ==
+          "1 Python thread kept 0.12 of 2 cores busy; most of the threads' running time was without the GIL.");
 }
 
 TEST_CASE("a cell that waited is told as that, and so are lanes that are not shown") {

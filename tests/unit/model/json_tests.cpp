@@ -45,6 +45,7 @@ TEST_CASE("a report with every field set comes back from JSON as it was") {
     report.workers[0].unique_bytes = 1;
     report.workers[0].bytes_in = {3, 4};
     report.workers[0].bytes_out = {5, 0};
+    report.workers[0].imports = {3ns, 4ns};
     report.workers[0].spans = {{5ns, 9ns, model::thread_state::unknown, model::gil_state::unknown, -1},
                                {7ns, 8ns, model::thread_state::blocked, model::gil_state::held, 191}};
     CHECK(model::report_from_json(model::to_json(report)) == report);
@@ -95,6 +96,13 @@ TEST_CASE("columns of spans that do not match are refused") {
 TEST_CASE("a document that is no object is refused") {
     CHECK_THROWS_MATCHES(model::report_from_json(nlohmann::json::array()), std::invalid_argument,
                          says("report: document: expected an object"));
+}
+
+TEST_CASE("only workers that have imported something say so, as it was before imports were measured") {
+    const nlohmann::json document = model::to_json(test::importing());
+    CHECK(document["workers"][0]["import_ns"] == nlohmann::json{21'000'000, 186'000'000});
+    CHECK_FALSE(document["workers"][1].contains("import_ns"));
+    CHECK_FALSE(model::report_from_json(document).workers[1].imports);
 }
 
 TEST_CASE("a report from before data was counted is read, and says that it is unknown") {

@@ -45,6 +45,13 @@ TEST_CASE("before the first item there is no rate; after the last one nothing is
     CHECK_FALSE(model::progress_of(mapped(10, 10).report())->left);
 }
 
+TEST_CASE("an item that failed is not done, but nothing is left of it") {
+    auto run = mapped(10, 10);
+    run.items(10, 1, 10);
+    CHECK(model::progress_text(run.report()) == "9 of 10 items done, 1 failed (100 %), 5.00 a second");
+    CHECK_FALSE(model::progress_of(run.report())->left);
+}
+
 TEST_CASE("of several runs the report is that of the median one, with the spread of all") {
     const auto all = model::repeated({took(9ms), took(2ms), took(4ms)});
     CHECK(all.wall == 4ms);

@@ -79,6 +79,16 @@ TEST_CASE("cores busy is all CPU time over the time from the first start to the 
     CHECK(sum.speedup_bound == 2);
 }
 
+TEST_CASE("the time that the cell ran is told where it is another than that of the whole run") {
+    const auto ran = [](model::worker_kind kind, model::nanoseconds begin) {
+        return test::run_of(kind).worker(test::worker().ran(begin, 20ms).cpu(5ms)).wall(20ms).report();
+    };
+    CHECK(model::running_words(ran(procs, 12ms)) == ", of which the cell ran 8.00 ms");
+    CHECK(model::running_words(ran(procs, 0ms)).empty());
+    CHECK(model::running_words(ran(model::worker_kind::cores, 12ms)).empty()); // of lanes, not of the cell
+    CHECK(model::running_words(test::nobody()).empty());
+}
+
 TEST_CASE("CPU time that is unknown for one is unknown for all") {
     const auto report =
         test::run_of(procs).worker(test::worker().ran(0ms, 1ms).cpu(1ms)).worker(test::worker().ran(0ms, 1ms)).report();
@@ -110,15 +120,27 @@ TEST_CASE("two holders of one GIL at once show as more than all of the time") {
     CHECK(model::held_share(report, report.gils[0]).value() == Approx(2));
 }
 
-TEST_CASE("time in which it is not clear who held a GIL does not count as free") {
+TEST_CASE("time in which it is not clear who held a GIL makes its share a range") {
     const auto first = test::worker().ran(0ms, 10ms).holding(2ms).waiting_for_gil(6ms).holding(2ms);
     const auto second = test::worker().ran(0ms, 10ms).waiting_for_gil(1ms).elsewhere(4ms).waiting_for_gil(5ms);
     const auto report = test::run_of(threads).worker(first).worker(second).sharing_gil("main interpreter").report();
     CHECK(model::unclear_holding(report, report.gils[0]) == std::vector<model::interval>{{2ms, 5ms}});
-    CHECK(model::held_share(report, report.gils[0]).value() == Approx(4.0 / 7));
+    CHECK(model::held_bounds(report, report.gils[0])->least == Approx(0.4));
+    CHECK(model::held_bounds(report, report.gils[0])->most == Approx(0.7));
+    CHECK_FALSE(model::held_share(report, report.gils[0]));
+    CHECK(model::held_words(report, report.gils[0]) == "held 40 to 70 % of the time");
 }
 
-TEST_CASE("of a GIL of which less than half is known no share is told") {
+TEST_CASE("a GIL is perhaps held for all of the CPU time that is not known to be without it") {
+    const auto bursts = test::worker().ran(0ms, 1000ms).cpu(130ms).holding(10ms).blocked(990ms);
+    const auto report = test::run_of(threads).worker(bursts).sharing_gil("main").sampled(1ms, 1us).report();
+    CHECK(model::held_words(report, report.gils[0]) == "held 1 to 13 % of the time");
+    const auto hashing = test::worker().ran(0ms, 1000ms).cpu(130ms).holding(10ms).running(120ms).blocked(870ms);
+    const auto known = test::run_of(threads).worker(hashing).sharing_gil("main").sampled(1ms, 1us).report();
+    CHECK(model::held_words(known, known.gils[0]) == "held 1 % of the time");
+}
+
+TEST_CASE("of a GIL of which hardly anything is known no share is told") {
     const auto held_for = [](model::nanoseconds known) {
         const auto worker = test::worker().ran(0ms, 100ms).holding(known).elsewhere(100ms - known);
         return test::run_of(threads).worker(worker).sharing_gil("main interpreter").report();
@@ -128,8 +150,14 @@ TEST_CASE("of a GIL of which less than half is known no share is told") {
     CHECK_FALSE(model::held_share(little, little.gils[0]));
     CHECK(model::held_words(little, little.gils[0]).empty());
     const auto enough = held_for(55ms);
-    CHECK(model::held_share(enough, enough.gils[0]).value() == Approx(1));
-    CHECK(model::held_words(enough, enough.gils[0]) == "held 100 % of the time that is known");
+    CHECK(model::held_words(enough, enough.gils[0]) == "held 55 to 100 % of the time");
+}
+
+TEST_CASE("no more cores are busy than there are, and no thread is busier than a core") {
+    const auto ahead = test::worker().ran(0ms, 10ms).cpu(11ms);
+    const auto report = test::run_of(procs).worker(ahead).worker(ahead).report();
+    CHECK(model::totals_of(report).cores_busy.value() == Approx(2));
+    CHECK(model::cpu_share(ahead.record()).value() == Approx(1));
 }
 
 TEST_CASE("who held a GIL that nobody sampled is unknown") {

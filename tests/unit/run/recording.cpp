@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a recording becomes: which threads and processes are lanes, and under which names. And the recorder itself, over
 // surroundings that the test makes up.
-#include <atomic>
 #include <condition_variable>
 #include <mutex>
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <xcores/os/clock.hpp>
 #include <xcores/run/lanes.hpp>
 
 using namespace xcores;
@@ -42,7 +42,7 @@ model::report report_of(std::vector<run::trace> traces, run::cast known = {}) {
     run::recording made;
     made.wall = 100ms;
     made.traces = std::move(traces);
-    made.gils = {{"main interpreter", 7}, {"interpreter 1", 2}};
+    made.gils = {{"main interpreter", true, 7}, {"interpreter 1", false, 2}};
     made.sampling.period = 1ms;
     known.main_thread = main_thread;
     return run::report_of(std::move(made), known, {});
@@ -58,17 +58,14 @@ std::vector<std::string> names_in(const model::report& from) {
 /// Stands for a thread that runs all the time.
 class busy final : public run::watched {
 public:
-    reading read() noexcept override {
-        const auto before = cpu_ns_.fetch_add(1'000'000);
-        return {model::nanoseconds(before) + 1ms, 0, gil_state::not_held};
-    }
+    reading read() noexcept override { return {cpu(), 0, gil_state::not_held}; }
     thread_state situation() noexcept override { return thread_state::waiting_core; }
-    model::nanoseconds cpu() noexcept override { return model::nanoseconds(cpu_ns_.load()); }
+    model::nanoseconds cpu() noexcept override { return 1s + os::now() - made_; }
     std::optional<model::nanoseconds> queue_wait() override { return 3ms; }
     std::string name() override { return "busy"; }
 
 private:
-    std::atomic<std::int64_t> cpu_ns_ = std::chrono::nanoseconds(1s).count();
+    const model::nanoseconds made_ = os::now();
 };
 
 /// What is there is what the test says; it can wait until that has been listed.
@@ -81,7 +78,7 @@ public:
         listed_.wait(lock, [&] { return lists_ >= seen + 2; }); // the second one began after the first had been used
     }
 
-    void look() noexcept override { ++looks; }
+    void look() noexcept override {}
     std::vector<run::subject> list(care) override {
         const std::lock_guard lock(mutex_);
         ++lists_;
@@ -92,8 +89,6 @@ public:
     bool lists_quickly(lane_kind) const override { return true; }
     std::unique_ptr<run::watched> watch(const run::subject&) override { return std::make_unique<busy>(); }
     std::vector<gil> gils() const override { return {}; }
-
-    std::atomic<int> looks = 0;
 
 private:
     std::mutex mutex_;
@@ -203,10 +198,27 @@ TEST_CASE("the recorder keeps what ended, and knows what began before and after 
     CHECK(recording.traces[0].queue_wait == model::nanoseconds{0}); // since the recording began
     CHECK(recording.traces[1].what == watched.second);
     CHECK_FALSE(recording.traces[1].was_there);
-    CHECK(recording.traces[1].cpu >= 1s);         // all it ever used...
-    CHECK(recording.traces[1].seen.start == 0ms); // ... so it began before it was found
+    CHECK(recording.traces[1].cpu < 1s + recording.wall); // not all it ever used
+    CHECK(recording.traces[1].seen.start == 0ms);         // it began before it was found
     CHECK(recording.traces[1].queue_wait == model::nanoseconds{3ms});
     CHECK(recording.traces[1].seen.end <= recording.wall);
+}
+
+TEST_CASE("a thread that turns up in another interpreter has computed only since the recording began") {
+    auto made = std::make_unique<stage>();
+    auto& around = *made;
+    run::recorder recorder(std::move(made), 1ms);
+    const run::subject inside{lane_kind::python_thread, main_thread, 1};
+    const run::subject elsewhere{lane_kind::python_thread, main_thread, 2};
+    around.set({{lane_kind::native_thread, main_thread, -1}, inside});
+    around.set({elsewhere}); // and nowhere else
+    const auto recording = recorder.stop();
+    REQUIRE(recording.traces.size() == 3);
+    for (const run::trace& one : recording.traces)
+        CHECK(one.cpu < 1s + recording.wall);
+    const auto report = run::report_of(recording, {{}, {}, main_thread}, {});
+    REQUIRE(report.workers.size() == 1);
+    CHECK(report.workers[0].cpu < 1s + recording.wall);
 }
 
 TEST_CASE("what goes on can be looked at, and the recording goes on") {
@@ -238,4 +250,38 @@ TEST_CASE("a recorder that is not stopped ends by itself") {
     auto& around = *made;
     const run::recorder recorder(std::move(made), 1ms);
     around.set({});
+}
+
+TEST_CASE("a native thread that has had the GIL is one of Python's") {
+    run::trace late;
+    late.what = {model::lane_kind::native_thread, 77, -1};
+    late.name = "worker";
+    late.seen = {10ms, 20ms};
+    late.cpu = 5ms;
+    late.spans = {{10ms, 15ms, model::thread_state::running, model::gil_state::held, 0}};
+    const auto report = report_of({late});
+    REQUIRE(report.workers.size() == 1);
+    CHECK(report.workers[0].lane == model::lane_kind::python_thread);
+    CHECK(report.workers[0].name == "worker 77");
+    REQUIRE(report.gils.size() == 1);
+    CHECK(report.gils[0].workers == std::vector{0});
+}
+
+TEST_CASE("the time that was sampled is that of the lanes that are shown") {
+    run::trace shown;
+    shown.what = {model::lane_kind::python_thread, main_thread, 0};
+    shown.seen = {0ms, 100ms};
+    shown.sampled = 3ms;
+    run::trace hidden = shown;
+    hidden.what.id = 78;
+    hidden.what.kind = model::lane_kind::native_thread;
+    hidden.was_there = true;
+    hidden.sampled = 100ms;
+    run::recording made;
+    made.wall = 100ms;
+    made.traces = {shown, hidden};
+    made.sampling.recorded = model::recorded_events{.sampled = 103ms};
+    run::cast known;
+    known.main_thread = main_thread;
+    CHECK(run::report_of(std::move(made), known, {}).sampling->recorded->sampled == 3ms);
 }
