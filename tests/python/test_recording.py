@@ -226,9 +226,17 @@ def test_a_thread_that_is_asked_for_the_gil_before_it_blocks_is_blocked(cell, sh
 
 def test_a_thread_that_has_ended_is_not_drawn_on() -> None:
     cpu_times = []
+    recording_began = threading.Event()
+
+    def compute() -> None:
+        recording_began.wait()
+        cpu_times.append(sum(range(3_000_000)) and time.thread_time_ns())
+
+    # It is there when the recording begins: so it is recorded however late the sampler gets a core.
+    thread = threading.Thread(target=compute, name="ended early")
+    thread.start()
     with xcores.record() as recording:
-        thread = threading.Thread(target=lambda: cpu_times.append(sum(range(3_000_000)) and time.thread_time_ns()), name="ended early")
-        thread.start()
+        recording_began.set()
         thread.join()
         time.sleep(0.1)
     report = recorded_report(recording)
