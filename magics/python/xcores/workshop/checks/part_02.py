@@ -37,7 +37,8 @@ def order(answer: Any) -> str:
     for position, (earlier, later) in enumerate(zip(names, names[1:], strict=False)):
         if _IN_ORDER.index(earlier) > _IN_ORDER.index(later):
             hint = _HINTS.get((later, earlier), "find both labels in the picture and follow their lines to the axis.")
-            raise NotYet(f"Up to {earlier!r}, number {position + 1}, all is in order. {earlier!r} before {later!r} is not: {hint}")
+            raise NotYet(f"Up to {earlier!r}, number {position + 1}, all is in order. "
+                         f"{earlier!r} before {later!r} is not: {hint}")
     return "Right: the lock, and interpreters that share it, are older than the hardware for which they became a problem."
 
 
