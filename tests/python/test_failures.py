@@ -126,6 +126,16 @@ def test_numpy_in_a_subinterpreter_says_why_not_and_what_works(cell, results, ab
     assert [int(one.sum()) for one in results("procs", f"{above}\nimport numpy\nnumpy.arange(3)")] == [3, 3]
 
 
+def test_a_module_that_a_process_loads_once_is_not_said_to_need_another_gil(cell) -> None:
+    # What NumPy raises in the second interpreter that shares the main GIL, and afterwards in the notebook too.
+    body = """code = "raise ImportError('cannot load module more than once per process')"
+exec(code, {"__name__": "array_package.core"})"""
+    ran = cell(f"%%subinterp 1 --gil shared --quiet\n{body}")
+    for words in ("needs array_package,", "a process can load only one", "%%threads or %%procs"):
+        assert words in ran.text
+    assert "own GIL" not in ran.text
+
+
 def test_asking_for_input_says_what_to_do_instead(kind, cell) -> None:
     assert "call input() in a cell before this one" in cell(f"%%{kind} 1 --quiet\ninput('name? ')").text
 

@@ -249,16 +249,24 @@ def type_name(value):
 
 
 def refused_extension(error):
-    """Says which module refused to load because this interpreter has its own GIL; None where that is not the cause."""
+    """Says which module refused to load in this interpreter, and why; None where that is not the cause."""
     seen = set()
     while error is not None and id(error) not in seen:  # a chain may lead back to itself
         seen.add(id(error))
         if isinstance(error, ImportError):
             text = str(error)
-            refused = "does not support loading in subinterpreters" in text
-            if refused or "more than once per process" in text:
-                words = text.rpartition("module ")[2].split() if refused else []
-                name = words[0] if words else error.name or "a module"
-                return f"{name}, an extension module that does not support interpreters with their own GIL"
+            if "does not support loading in subinterpreters" in text:
+                words = text.rpartition("module ")[2].split()
+                return f"{words[0]}, an extension module that does not support interpreters with their own GIL"
+            if "more than once per process" in text:
+                return f"{_importer(error) or 'a module'}, of which a process can load only one, whatever the interpreter"
         error = error.__cause__ or error.__context__
     return None
+
+
+def _importer(error):
+    """The package whose code was importing; None if that was not code of a module."""
+    name, trace = None, error.__traceback__
+    while trace is not None:
+        name, trace = trace.tb_frame.f_globals.get("__name__"), trace.tb_next
+    return name.partition(".")[0] if isinstance(name, str) and name != MAIN else None
