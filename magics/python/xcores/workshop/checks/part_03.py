@@ -4,6 +4,7 @@
 import gc
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from xcores.workshop.exercises import NotYet, exercise
@@ -45,23 +46,35 @@ def referrers(answer: Any) -> str:
 _STEPS = ("load", "add", "store", "load", "subtract", "store")
 
 
-def _played(order: str) -> tuple[int, int | None]:
-    """The count at the end, and the number of the step that set it to 0; None if there was none."""
-    count, registers, done = 1, {"A": 0, "B": 0}, {"A": 0, "B": 0}
+@dataclass(frozen=True)
+class _Game:
+    """What came of an order of steps."""
+
+    count: int
+    freed_at: int | None
+    """The step that stored 0."""
+    lost: int
+    """How often a thread stored over what the other one had stored since it loaded."""
+
+
+def _played(order: str) -> _Game:
+    count, lost = 1, 0
+    loaded, registers, done = {"A": 0, "B": 0}, {"A": 0, "B": 0}, {"A": 0, "B": 0}
     for number, thread in enumerate(order, 1):
         match _STEPS[done[thread]]:
             case "load":
-                registers[thread] = count
+                loaded[thread] = registers[thread] = count
             case "add":
                 registers[thread] += 1
             case "subtract":
                 registers[thread] -= 1
             case "store":
+                lost += count != loaded[thread]
                 count = registers[thread]
                 if count == 0:
-                    return 0, number
+                    return _Game(0, number, lost)
         done[thread] += 1
-    return count, None
+    return _Game(count, None, lost)
 
 
 @exercise("03-orders")
@@ -75,12 +88,19 @@ def orders(answer: Any) -> str:
         raise NotYet(f"{min(set(answer) - {'A', 'B'})!r} is no thread: use the letters A and B only.")
     if (answer.count("A"), answer.count("B")) != (6, 6):
         raise NotYet(f"Each thread has six steps; your order has {answer.count('A')} of A and {answer.count('B')} of B.")
-    count, freed_at = _played(answer)
-    if freed_at is not None:
-        return f"Step {freed_at} stores 0: the object is freed, and the owner still refers to it."
-    if count == 1:
-        raise NotYet("The count ends at 1, which is right. Let a thread load before the other one has stored what it added.")
-    raise NotYet(f"The count ends at {count}: a dropped reference was lost, so the object is never freed. Lose an added one instead.")
+    game = _played(answer)
+    if game.freed_at is not None:
+        return f"Step {game.freed_at} stores 0: the object is freed, and the owner still refers to it."
+    if game.count > 1:
+        raise NotYet(
+            f"The count ends at {game.count}: a dropped reference was lost, so the object is never freed. Lose an added one instead."
+        )
+    if game.lost:
+        raise NotYet(
+            "The count ends at 1, although updates were lost: what was lost in adding was lost in dropping too. Let the threads "
+            "drop their references one after the other."
+        )
+    raise NotYet("The count ends at 1, which is right. Let a thread load before the other one has stored what it added.")
 
 
 _IMMORTAL = {"None", "the empty tuple", "the int 7", "the type str"}
@@ -104,6 +124,8 @@ def immortal(answer: Any) -> str:
     wrong = [name for name in _MORTAL if name in names]
     if wrong:
         raise NotYet(f"Not {wrong[0]}. {_MORTAL[wrong[0]]}")
+    if not names:
+        raise NotYet("The set is empty. Try sys._is_immortal(candidates[\"None\"]) first.")
     missing = len(_IMMORTAL - names)
     if missing:
         raise NotYet(f"Those are right, but {missing} more {'is' if missing == 1 else 'are'} immortal. What does every program share?")
