@@ -15,8 +15,14 @@ constexpr auto relay_address = "inproc://published";
 zmq::socket_t bound(zmq::context_t& context, zmq::socket_type type, xeus::xkernel_configuration const& config,
                     std::string const& port) {
     constexpr int linger_ms = 1000; // what is on its way at the end
+    // A client may read so many messages late; further ones are dropped, so that one that never reads does not take all
+    // memory. libzmq's default of 1000 lost displays of a fast loop on a busy machine (zmq_setsockopt(3), ZMQ_SNDHWM).
+    constexpr int unread_messages = 100'000;
     zmq::socket_t socket(context, type);
     socket.set(zmq::sockopt::linger, linger_ms);
+    if (type == zmq::socket_type::xpub) {
+        socket.set(zmq::sockopt::sndhwm, unread_messages);
+    }
     if (type == zmq::socket_type::router) {
         socket.set(zmq::sockopt::router_handover, true);
     }
