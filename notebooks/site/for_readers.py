@@ -41,7 +41,7 @@ def _files(folder: Path) -> Iterator[Path]:
 def main() -> None:
     source, to = map(Path, sys.argv[1:])
     for path in give(source, to):
-        print(f"dev: there is a new version of {path}; you have changed yours, which stays. Remove it to get the new one.", file=sys.stderr)
+        print(f"dev: you have changed {to / path}: it stays. There is a new version, which you get when you remove yours.", file=sys.stderr)
 
 
 if __name__ == "__main__":
