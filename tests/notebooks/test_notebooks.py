@@ -55,13 +55,22 @@ def test_the_page_needs_neither_script_nor_network_for_tables_and_pictures(execu
                 assert "http" not in "".join(table)
 
 
-def test_a_cell_that_fails_unexpectedly_fails_the_command(tmp_path: pathlib.Path) -> None:
-    notebook = {
-        "cells": [{"cell_type": "code", "id": "one", "execution_count": None, "metadata": {}, "outputs": [], "source": "1/0"}],
-        "metadata": {}, "nbformat": 4, "nbformat_minor": 5,
-    }  # fmt: skip
-    (tmp_path / "bad.ipynb").write_text(json.dumps(notebook))
-    done = subprocess.run([*EXECUTE, str(tmp_path / "bad.ipynb"), "--to", str(tmp_path / "out")], capture_output=True, text=True, timeout=120)
+@pytest.mark.parametrize(("source", "told"), [
+    ("1/0", "ZeroDivisionError"),
+    ("import threading; threading.Event().wait(60)", "CellTimeoutError"),
+    ("import os; os._exit(1)", "DeadKernelError"),
+])  # fmt: skip
+def test_a_cell_that_fails_unexpectedly_fails_the_command_and_no_other_notebook(tmp_path: pathlib.Path, source: str, told: str) -> None:
+    for name, code in (("bad", source), ("good", "6 * 7")):
+        earlier = {"output_type": "stream", "name": "stdout", "text": "of an earlier run"}
+        cell = {"cell_type": "code", "id": "one", "execution_count": 1, "metadata": {}, "outputs": [earlier], "source": code}
+        after = {**cell, "id": "two", "source": "'after'"}
+        (tmp_path / f"{name}.ipynb").write_text(json.dumps({"cells": [cell, after], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    command = [*EXECUTE, str(tmp_path / "bad.ipynb"), str(tmp_path / "good.ipynb"), "--to", str(tmp_path / "out"), "--timeout", "10"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
-    assert "ZeroDivisionError" in done.stderr
+    assert told in done.stderr
     assert (tmp_path / "out/bad.html").exists()
+    first, second = code_cells(tmp_path / "out/bad.ipynb")
+    assert {output["output_type"] for output in first["outputs"]} == {"error"} and second["outputs"] == []
+    assert [cell["outputs"][0]["data"]["text/plain"] for cell in code_cells(tmp_path / "out/good.ipynb")] == [["42"], ["'after'"]]

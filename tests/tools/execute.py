@@ -8,8 +8,10 @@ notebooks have been written.
 import argparse
 import pathlib
 import sys
+import time
 
 import nbformat
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import CellExecutionError, ExecutePreprocessor
 
@@ -18,6 +20,9 @@ def run(path: pathlib.Path, folder: pathlib.Path, timeout: int) -> str | None:
     """Executes one notebook; says why it failed, or None."""
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.kernelspec = {"name": "xcores", "display_name": "Python (xcores)", "language": "python"}
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in code:  # nothing of an earlier run stays below a cell that fails
+        cell.outputs, cell.execution_count = [], None
     failure = None
     try:
         ExecutePreprocessor(timeout=timeout, kernel_name="xcores").preprocess(
@@ -25,6 +30,10 @@ def run(path: pathlib.Path, folder: pathlib.Path, timeout: int) -> str | None:
         )
     except CellExecutionError as error:
         failure = str(error)
+    except (CellTimeoutError, DeadKernelError) as error:  # the notebook shows where it ended
+        failure = f"{type(error).__name__}: {error}"
+        begun = [cell for cell in code if cell.execution_count] or code
+        begun[-1].outputs.append(nbformat.v4.new_output("error", ename=type(error).__name__, evalue=str(error), traceback=[failure]))
     folder.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, folder / path.name)
     page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook)
@@ -40,8 +49,9 @@ def main() -> int:
     options = parser.parse_args()
     failed = False
     for path in options.notebooks:
+        start = time.monotonic()
         failure = run(path, options.to, options.timeout)
-        print(f"{path}: {'FAILED' if failure else 'ok'} -> {options.to / path.name}, .html", flush=True)
+        print(f"{path}: {'FAILED' if failure else 'ok'} -> {options.to / path.name}, .html ({time.monotonic() - start:.1f} s)", flush=True)
         if failure:
             failed = True
             print(failure, file=sys.stderr)
