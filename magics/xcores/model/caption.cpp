@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include <xcores/model/format.hpp>
@@ -143,6 +144,21 @@ std::string took_turns(const report& from, const figures& all) {
     return " took turns: one GIL" + (held.empty() ? "" : ", " + held) + "; " + waits_for_gil(from, all, " for it");
 }
 
+/// On how many cores they ran for more than hardly any of their time. 0: unknown.
+std::ptrdiff_t cores_used(const report& from) {
+    std::map<int, nanoseconds> running;
+    nanoseconds whole{};
+    for (const worker_record& worker : from.workers) {
+        for (const span& each : worker.spans) {
+            if (each.state != thread_state::running || each.core < 0)
+                continue;
+            running[each.core] += each.end - each.start;
+            whole += each.end - each.start;
+        }
+    }
+    return std::ranges::count_if(running, [&](const auto& core) { return ratio(core.second, whole) >= hardly; });
+}
+
 std::string short_of_cores(const report& from, const figures& all, const totals& sum) {
     const auto cores = std::ssize(from.environment.cores);
     const std::string share = all.core_waits.exact_text();
@@ -150,6 +166,12 @@ std::string short_of_cores(const report& from, const figures& all, const totals&
     const bool had_them_all = sum.cores_busy.value_or(0) >= nearly_all * static_cast<double>(cores);
     if (cores > 0 && cores < all.ran && had_them_all)
         return " shared " + count(cores) + (cores == 1 ? " core: " : " cores: ") + busy(sum) + "; " +
+               waits(share, narrow, all.ran, " for a core");
+    // Told to, as by sched_setaffinity(2), or because something else had the others.
+    const auto used = cores_used(from);
+    if (used > 0 && used < std::min(cores, all.ran) &&
+        sum.cores_busy.value_or(0) >= nearly_all * static_cast<double>(used))
+        return " shared " + count(used) + " of " + count(cores) + " cores: " + busy(sum) + "; " +
                waits(share, narrow, all.ran, " for a core");
     if (cores == 0)
         return ": " + busy(sum) + "; " + waits(share, narrow, all.ran, " for a core");

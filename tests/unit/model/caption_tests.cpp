@@ -82,15 +82,26 @@ TEST_CASE("more workers than cores share them") {
 }
 
 TEST_CASE("a wait for a core although there are enough is that of something else on the machine") {
-    const auto one = worker().ran(0ms, 100ms).cpu(60ms).queued(40ms).holding(60ms).waiting_for_core(40ms).returned();
-    CHECK(caption_of(run_of(procs).worker(one).worker(one).report()) ==
+    const auto on_core = [](int core) {
+        return worker().ran(0ms, 100ms).cpu(60ms).queued(40ms).holding(60ms, core).waiting_for_core(40ms).returned();
+    };
+    CHECK(caption_of(run_of(procs).worker(on_core(0)).worker(on_core(1)).report()) ==
           "2 processes: something else used the cores too, so each waited for a core 40 % of its run; 1.20 of 2 cores "
           "busy.");
 }
 
+TEST_CASE("workers that ran on fewer cores than there are shared these") {
+    const auto half =
+        worker().ran(0ms, 100ms).cpu(50ms).queued(50ms).holding(50ms, 1).waiting_for_core(50ms).returned();
+    CHECK(caption_of(run_of(procs).worker(half).worker(half).report()) ==
+          "2 processes shared 1 of 2 cores: 1.00 of 2 cores busy; each waited for a core 50 % of its run.");
+}
+
 TEST_CASE("nobody waited for a core for longer than the CPU time leaves of the run") {
-    const auto one = worker().ran(0ms, 100ms).cpu(40ms).queued(231ms).holding(40ms).waiting_for_core(60ms).returned();
-    CHECK(caption_of(run_of(procs).worker(one).worker(one).worker(one).report()) ==
+    const auto on_core = [](int core) {
+        return worker().ran(0ms, 100ms).cpu(40ms).queued(231ms).holding(40ms, core).waiting_for_core(60ms).returned();
+    };
+    CHECK(caption_of(run_of(procs).worker(on_core(0)).worker(on_core(0)).worker(on_core(1)).report()) ==
           "3 processes shared 2 cores with something else: 1.20 of 2 cores busy; each waited for a core 60 % of its "
           "run.");
     CHECK(model::core_wait_share(worker().ran(0ms, 1ms).cpu(1ms).queued(2ms).record()) == 0.0);
