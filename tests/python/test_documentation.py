@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The Python cells of the documents run as printed, one after the other, as in one notebook."""
 
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -46,3 +47,15 @@ def test_the_recommendation_in_the_readme_is_the_one_that_the_notebook_keeps() -
                    if _COMPARISON in output.get("data", {})}
     readme = " ".join((_ROOT / "README.md").read_text(encoding="utf-8").split())
     assert f"*{sentence}*" in readme
+
+
+def test_the_gallery_shows_what_the_executed_notebooks_keep() -> None:
+    # "python3 tests/tools/gallery.py" writes it anew.
+    spec = importlib.util.spec_from_file_location("gallery", _ROOT / "tests/tools/gallery.py")
+    gallery = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(gallery)
+    entries = list(gallery.entries())
+    assert len(entries) == 4
+    for entry in entries:
+        assert entry.shown == entry.expected
+        assert entry.file.read_bytes() == entry.picture

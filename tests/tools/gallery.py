@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_ENTRY = re.compile(r"^<!-- gallery (?P<notebook>\S+) (?P<cell>\S+) -->\n(?P<shown>.*?)(?=^<!-- |^## )", re.MULTILINE | re.DOTALL)
+_ENTRY = re.compile(
+    r"^<!-- gallery (?P<notebook>\S+) (?P<cell>\S+) -->\n"
+    r"(?P<shown>(?:```ipython\n.*?^```\n\n)?!\[(?P<alt>[^\]]*)\]\([^)]*\)\n)",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,7 @@ def entries() -> Iterator[Entry]:
         pictures = [output["data"]["image/png"] for output in cell["outputs"] if "image/png" in output.get("data", {})]
         if not pictures:
             raise LookupError(f"the cell {name!r} of {notebook} has no picture: execute the notebook first")
-        alt = found["shown"].partition("![")[2].partition("]")[0]
-        expected = f"```ipython\n{''.join(cell['source'])}\n```\n\n![{alt}](docs/gallery/{name}.png)\n\n"
+        expected = f"```ipython\n{''.join(cell['source'])}\n```\n\n![{found['alt']}](docs/gallery/{name}.png)\n"
         yield Entry(name, found["shown"], expected, base64.b64decode("".join(pictures[-1])))
 
 
