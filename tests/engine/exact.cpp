@@ -155,12 +155,12 @@ TEST_CASE("the recorded time on a core is that of the thread's clock within a th
             time_where(worker, [](const model::span& span) { return span.state == model::thread_state::running; });
         const auto unknown =
             time_where(worker, [](const model::span& span) { return span.state == model::thread_state::unknown; });
-        // What a switch takes is learned while it runs, and what leaving a core takes is not known.
+        // What a switch takes is learned as a mean.
         const auto switches = worker.voluntary_switches.value() + worker.involuntary_switches.value();
-        const auto allowed = worker.run->length() / 1000 + switches * 25us;
+        const auto allowed = worker.run->length() / 1000 + switches * 2us;
         CAPTURE(recorded.count(), worker.cpu->count(), switches, taken.count(), unknown.count(),
                 events_of(one).sampled.count());
-        CHECK(recorded > *worker.cpu - allowed);
+        CHECK(recorded + unknown > *worker.cpu - allowed); // unknown where there was no room for records
         CHECK(recorded < *worker.cpu + allowed + taken);
     }
 }
@@ -208,6 +208,6 @@ TEST_CASE("where there is too much to record, it is sampled, and that is told") 
     CHECK(events_of(one).sampled + unknown > 0ns);
 #else
     CHECK(events_of(one).sampled + unknown > worker.run->length() / 2);
-    CHECK(static_cast<double>((running + unknown).count()) > 0.9 * static_cast<double>(worker.cpu->count()));
 #endif
+    CHECK(static_cast<double>((running + unknown).count()) > 0.9 * static_cast<double>(worker.cpu->count()));
 }

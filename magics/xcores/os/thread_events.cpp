@@ -22,6 +22,7 @@ namespace {
 constexpr std::size_t page = 4096;
 constexpr std::size_t ring_size = 8 * page; ///< about 1,000 records; a power of two
 constexpr std::size_t mapped = page + ring_size;
+constexpr std::size_t longest_record = 96; ///< of those asked for, and the one that tells of lost ones before it
 
 // Every record ends in the sample's identity: process and thread, time, core (perf_event_open(2), sample_id).
 constexpr std::uint64_t identity = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU;
@@ -90,6 +91,14 @@ thread_events::~thread_events() {
         ::munmap(ring_, mapped);
 }
 
+bool thread_events::is_full() const noexcept {
+    if (fork_count() != made_in_)
+        return false;
+    auto& head_and_tail = *static_cast<perf_event_mmap_page*>(ring_);
+    const auto head = std::atomic_ref(head_and_tail.data_head).load(std::memory_order_acquire);
+    return ring_size - (head - head_and_tail.data_tail) < longest_record;
+}
+
 void thread_events::pause() noexcept {
     ::ioctl(switches_.get(), PERF_EVENT_IOC_DISABLE, 0);
 }
@@ -104,23 +113,53 @@ const std::optional<thread_events::record>& thread_events::front() noexcept {
     return next_;
 }
 
-std::optional<thread_events::record> thread_events::read() noexcept {
-    if (fork_count() != made_in_)
-        return std::nullopt;
-    auto& head_and_tail = *static_cast<perf_event_mmap_page*>(ring_);
-    const std::atomic_ref head(head_and_tail.data_head);
-    const std::atomic_ref tail(head_and_tail.data_tail);
-    for (auto position = tail.load(std::memory_order_relaxed); position != head.load(std::memory_order_acquire);
-         position = tail.load(std::memory_order_relaxed)) {
+/// From `position` to where the visitor says false, or to the end. Returns where that is.
+template <typename Visitor>
+std::uint64_t thread_events::visit(std::uint64_t position, Visitor&& visitor) const noexcept {
+    const std::atomic_ref head(static_cast<perf_event_mmap_page*>(ring_)->data_head);
+    for (bool goes_on = true; goes_on && position != head.load(std::memory_order_acquire);) {
         perf_event_header header;
         const auto first = word_at(position);
         std::memcpy(&header, &first, sizeof header);
         const auto found = parse(position, header.size);
-        tail.store(position + header.size, std::memory_order_release);
-        if (found)
-            return found;
+        position += header.size;
+        goes_on = !found || visitor(*found);
     }
-    return std::nullopt;
+    return position;
+}
+
+std::optional<thread_events::record> thread_events::read() noexcept {
+    if (fork_count() != made_in_)
+        return std::nullopt;
+    std::optional<record> found;
+    const std::atomic_ref tail(static_cast<perf_event_mmap_page*>(ring_)->data_tail);
+    const auto end = visit(tail.load(std::memory_order_relaxed), [&](const record& each) {
+        found = each;
+        return false;
+    });
+    tail.store(end, std::memory_order_release);
+    return found;
+}
+
+thread_events::summary thread_events::ahead(std::optional<nanoseconds> on_core_since,
+                                            nanoseconds until) const noexcept {
+    summary sum;
+    bool has_core = on_core_since.has_value();
+    auto since = on_core_since.value_or(until);
+    const auto add = [&](const record& each) {
+        sum.on_core += has_core ? each.time - since : nanoseconds{0};
+        has_core = each.kind == event::on_core || each.kind == event::lost; // a thread that writes a record has a core
+        since = each.time;
+        sum.switches += each.kind == event::on_core ? 1 : 0;
+        return true;
+    };
+    if (fork_count() != made_in_)
+        return sum;
+    if (next_)
+        add(*next_);
+    visit(static_cast<const perf_event_mmap_page*>(ring_)->data_tail, add);
+    sum.on_core += has_core ? until - since : nanoseconds{0};
+    return sum;
 }
 
 std::uint64_t thread_events::word_at(std::uint64_t position) const noexcept {

@@ -46,6 +46,17 @@ public:
     const std::optional<record>& front() noexcept;
     void pop() noexcept { next_.reset(); } ///< takes it out
 
+    /// What has been recorded and not been taken out, without taking it out: how often the thread got a core, and for
+    /// how long it had one until `until`. `on_core_since`: when it got the core that it had before these; empty: none.
+    struct summary {
+        std::int64_t switches = 0;
+        nanoseconds on_core{};
+    };
+    summary ahead(std::optional<nanoseconds> on_core_since, nanoseconds until) const noexcept;
+
+    /// Whether there was no room for what came after the last record. The next one is `lost` then, if anything was.
+    bool is_full() const noexcept;
+
     /// Records nothing until resume(). What has been recorded stays.
     void pause() noexcept;
     void resume() noexcept;
@@ -55,6 +66,8 @@ public:
 
 private:
     std::optional<record> read() noexcept;
+    template <typename Visitor>
+    std::uint64_t visit(std::uint64_t position, Visitor&&) const noexcept;
     std::optional<record> parse(std::uint64_t position, std::uint16_t size) const noexcept;
     std::uint64_t word_at(std::uint64_t position) const noexcept;
 

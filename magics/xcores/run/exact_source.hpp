@@ -59,7 +59,9 @@ private:
     void drain(nanoseconds until);
     void settle(nanoseconds time);
     bool has_lost() const noexcept { return gil_ && gil_->is_full(); }
-    void compare_with_clock(nanoseconds time) noexcept;
+    void learn_switch_cost() noexcept;
+    void go_on_after_loss();
+    void set_baseline(nanoseconds time, nanoseconds cpu) noexcept;
     void pause();
     void spend(nanoseconds cost_of_record) noexcept;
     void take(const os::thread_events::record&);
@@ -81,6 +83,9 @@ private:
     };
     baseline since_; ///< its beginning, or its last pause
     nanoseconds last_gil_event_{};
+    nanoseconds last_switch_{};
+    bool has_missed_ = false;    ///< records of context switches after those that are there
+    bool knows_of_loss_ = false; ///< which the next record of a context switch tells
     std::optional<model::interval> pause_;
     nanoseconds sampled_{}; ///< in pauses
     nanoseconds cost_{};

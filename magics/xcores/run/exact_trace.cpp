@@ -58,12 +58,16 @@ thread_state state_of(exact_trace::place where, exact_trace::relation relation) 
 } // namespace
 
 void exact_trace::begin(nanoseconds time, place where, int core, relation gil) {
+    begin(time, where, core);
+    relation_ = gil;
+    wanted_ = time;
+}
+
+void exact_trace::begin(nanoseconds time, place where, int core) {
     start_ = time;
     placed_ = time;
     place_ = where;
     core_ = core;
-    relation_ = gil;
-    wanted_ = time;
     accounted_ = nanoseconds{0};
 }
 
@@ -116,7 +120,7 @@ void exact_trace::get_core(nanoseconds time, int core) {
         kept_[kept].has_woken = true;
         ++woken_;
     }
-    on_core_ -= std::max(nanoseconds{0}, time - start);
+    on_core_ -= time - start;
 }
 
 void exact_trace::become(nanoseconds time, relation gil) {

@@ -51,16 +51,22 @@ public:
 
     /// May be called again after settle().
     void begin(nanoseconds time, place, int core, relation);
+    /// The same where its relation to the GIL is known already.
+    void begin(nanoseconds time, place, int core);
     void take(const thread_event&);
     /// What it does with its GIL is not recorded from then on.
     void forget_gil(nanoseconds time) { become(time, relation::unknown); }
-    /// A core has worked for the thread for so long when its getting the core is recorded: what a context switch takes.
+    /// Where it was is not recorded from then on.
+    void forget_place(nanoseconds time) { move_to(time, place::unknown, -1); }
+    /// A core has worked for the thread for so long when its getting the core is recorded, less what is recorded too
+    /// much when it leaves the core; may be negative.
     void set_switch_cost(nanoseconds cost) noexcept { switch_cost_ = cost; }
     /// Whether a thread has slept and got a core since the last settle(): it may have waited for that in between, which
     /// no event tells.
     bool has_woken() const noexcept { return woken_ > 0; }
     /// Whether it is not known if it has a core. Its next event tells, or else the progress of its clock does.
     bool is_runnable() const noexcept { return place_ == place::runnable; }
+    bool knows_place() const noexcept { return place_ != place::runnable && place_ != place::unknown; }
     void decide_place(bool has_run) noexcept { place_ = has_run ? place::on_core : place::waiting_core; }
     /// All up to this time goes into the sink. `queue_wait`: for how long it could run and had no core since begin(),
     /// of waits that are over; what preemptions do not account for was waited between sleeping and running.
@@ -69,7 +75,10 @@ public:
     nanoseconds on_core() const noexcept { return on_core_; } ///< so far, as recorded: without the cost of switches
     /// The end of the last span with the GIL; empty: there was none.
     std::optional<nanoseconds> last_held() const noexcept { return last_held_; }
-    bool is_on_core() const noexcept { return place_ == place::on_core; }
+    /// Since when it has a core and that has not been counted by on_core(); empty: it has none.
+    std::optional<nanoseconds> on_core_since() const noexcept {
+        return place_ == place::on_core ? std::optional(start_) : std::nullopt;
+    }
     const model::recorded_events& sums() const noexcept { return sums_; }
 
 private:

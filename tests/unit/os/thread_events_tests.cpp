@@ -54,6 +54,48 @@ std::ptrdiff_t open_descriptors() {
 
 } // namespace
 
+TEST_CASE("what is still to be taken out can be summed up, and stays") {
+    auto& events = events_of_this_thread();
+    const auto before = now();
+    ::usleep(2000);
+    ::usleep(2000);
+    const auto after = now();
+    const auto ahead = events.ahead(before, after);
+    thread_events::summary expected;
+    auto since = before;
+    for (const auto& each : drained(events)) {
+        if (each.time > after)
+            break;
+        if (each.kind == event::on_core) {
+            since = each.time;
+            ++expected.switches;
+        } else {
+            expected.on_core += each.time - since;
+            since = after;
+        }
+    }
+    expected.on_core += after - since;
+    CHECK(expected.switches >= 2);
+    CHECK(ahead.switches == expected.switches);
+    CHECK(ahead.on_core == expected.on_core);
+    CHECK(events.ahead(std::nullopt, now()).switches <= 1); // of the time since it was drained
+}
+
+TEST_CASE("where records have no room, that is told at once, and by the next record") {
+    auto& events = events_of_this_thread();
+    CHECK_FALSE(events.is_full());
+    while (!events.is_full())
+        ::usleep(1);
+    for (int i = 0; i < 3; ++i)
+        ::usleep(1); // lost
+    CHECK(count(drained(events), event::lost) == 0);
+    ::usleep(1);
+    const auto next = drained(events);
+    REQUIRE_FALSE(next.empty());
+    CHECK(next.front().kind == event::lost);
+    CHECK_FALSE(events.is_full());
+}
+
 TEST_CASE("a sleep is recorded with its times and cores") {
     auto& events = events_of_this_thread();
     const auto before = now();

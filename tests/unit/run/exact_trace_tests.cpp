@@ -171,6 +171,16 @@ TEST_CASE("what a context switch takes belongs to the thread that gets the core"
     CHECK(one.trace.on_core() == 145ns); // as recorded
 }
 
+TEST_CASE("where leaving a core is recorded later than getting it, a thread gets its core so much later") {
+    script one;
+    one.trace.set_switch_cost(-5ns);
+    one.at(50ns, kind::preempted).at(100ns, kind::on_core, 0);
+    CHECK(one.until(200ns) == std::vector<span>{{0ns, 50ns, thread_state::running, gil_state::not_held, 1},
+                                                {50ns, 105ns, thread_state::waiting_core, gil_state::not_held, 1},
+                                                {105ns, 200ns, thread_state::running, gil_state::not_held, 0}});
+    CHECK(one.trace.on_core() == 150ns); // as recorded
+}
+
 TEST_CASE("what a thread waited for a core, beyond its preemptions, is put at the ends of its longest sleeps") {
     script one;
     one.at(100ns, kind::preempted).at(150ns, kind::on_core);                              // 50 ns, which are known
