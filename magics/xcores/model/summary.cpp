@@ -155,10 +155,15 @@ std::optional<double> cpu_share(const worker_record& worker) {
 
 namespace {
 
-/// Clocks of CPU and wall are not read together, so that in a short run the one may be ahead of the other.
-double cores_there_are(const report& from) {
+/// How many cores can have been busy. Clocks of CPU and wall are not read together, so that in a short run the one may
+/// be ahead of the other; and an executor's worker receives its calls outside of what counts as its run.
+double most_busy(const report& from) {
     const std::size_t cores = from.environment.cores.size();
-    return cores > 0 ? static_cast<double>(cores) : std::numeric_limits<double>::max();
+    const double there_are = cores > 0 ? static_cast<double>(cores) : std::numeric_limits<double>::max();
+    if (from.kind != worker_kind::threads && from.kind != worker_kind::subinterp)
+        return there_are; // a process may have further threads
+    const auto ran = std::ranges::count_if(from.workers, [](const auto& worker) { return worker.run.has_value(); });
+    return std::min(there_are, static_cast<double>(ran));
 }
 
 } // namespace
@@ -186,9 +191,9 @@ totals totals_of(const report& from) {
     if (!sum.running)
         sum.cpu = std::nullopt;
     if (sum.cpu && sum.running->length() > nanoseconds{0})
-        sum.cores_busy = std::min(ratio(*sum.cpu, sum.running->length()), cores_there_are(from));
+        sum.cores_busy = std::min(ratio(*sum.cpu, sum.running->length()), most_busy(from));
     if (sum.running && !sum.cpu && known > nanoseconds{0} && sum.running->length() > nanoseconds{0})
-        sum.least_busy = std::min(ratio(known, sum.running->length()), cores_there_are(from));
+        sum.least_busy = std::min(ratio(known, sum.running->length()), most_busy(from));
     return sum;
 }
 

@@ -160,6 +160,12 @@ TEST_CASE("no more cores are busy than there are, and no thread is busier than a
     CHECK(model::cpu_share(ahead.record()).value() == Approx(1));
 }
 
+TEST_CASE("a thread keeps no more than one core busy, though its clock is read for longer than it ran") {
+    const auto one = test::worker().ran(0ms, 2ms).cpu(3ms).returned();
+    CHECK(model::totals_of(test::run_of(threads).worker(one).report()).cores_busy.value() == Approx(1));
+    CHECK(model::totals_of(test::run_of(procs).worker(one).report()).cores_busy.value() == Approx(1.5));
+}
+
 TEST_CASE("who held a GIL that nobody sampled is unknown") {
     const model::report report =
         test::run_of(threads).worker(test::worker().ran(0ms, 1ms)).sharing_gil("main").report();
