@@ -79,6 +79,18 @@ std::optional<std::vector<demand>> overall_demand(const report& from) {
     return std::vector{sum};
 }
 
+/// What no number of free cores makes shorter: the time for which threads ran with one and the same GIL.
+nanoseconds serial_part(const report& from) {
+    nanoseconds longest{};
+    for (const gil_record& gil : from.gils) {
+        nanoseconds held{};
+        for (const int worker : gil.workers)
+            held += times_of(from.workers[static_cast<std::size_t>(worker)]).running_with_gil;
+        longest = std::max(longest, held);
+    }
+    return longest;
+}
+
 } // namespace
 
 std::optional<nanoseconds> lost_to_others(const report& from) {
@@ -103,7 +115,8 @@ std::optional<nanoseconds> lost_to_others(const report& from) {
         lost += seconds_of_work(length) * (1 - std::min(1.0, one.running / wanted)) *
                 std::min(1.0, (one.running + part * one.waiting) / seconds_of_work(length));
     }
-    return nanoseconds{static_cast<std::int64_t>(lost)};
+    const auto most = std::max(nanoseconds{0}, running->length() - serial_part(from));
+    return std::min(most, nanoseconds{static_cast<std::int64_t>(lost)});
 }
 
 } // namespace xcores::model

@@ -91,6 +91,14 @@ TEST_CASE("workers that take the cores from each other lose nothing to others") 
     CHECK(static_cast<double>(model::lost_to_others(alone)->count()) == Catch::Approx(80e6));
 }
 
+TEST_CASE("threads of one GIL lose no more than leaves the time for which they ran with it") {
+    // Each waits for a core, with the GIL or to ask for it.
+    const auto one = worker().ran(0ms, 100ms).cpu(40ms).queued(60ms).holding(40ms).waiting_for_core(60ms).returned();
+    const auto report = run_of(threads).worker(one).worker(one).sharing_gil("main").report();
+    CHECK(model::lost_to_others(report) == 20ms);
+    CHECK(model::lost_to_others(run_of(procs).worker(one).worker(one).report()).value() > 50ms);
+}
+
 TEST_CASE("a run that was not sampled loses what the operating system counted") {
     const auto one = worker().ran(0ms, 100ms).cpu(60ms).queued(40ms).returned();
     const auto lost = model::lost_to_others(run_of(procs).worker(one).worker(one).report());
