@@ -31,7 +31,7 @@ def order(answer: Any) -> str:
         raise NotYet(f"{unknown[0]!r} is none of the six names. They are: {', '.join(sorted(_IN_ORDER))}.")
     if missing or len(names) != len(_IN_ORDER):
         raise NotYet(f"There are six names, each once; {', '.join(missing) or 'one of them'} "
-                     f"{'is missing' if missing else 'stands there twice'}.")
+                     f"{'is missing' if missing else 'occurs twice'}.")
     if names == list(reversed(_IN_ORDER)):
         raise NotYet("That is the right order, but newest first. The oldest comes first.")
     for position, (earlier, later) in enumerate(zip(names, names[1:], strict=False)):
