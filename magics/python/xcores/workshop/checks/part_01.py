@@ -9,7 +9,7 @@ from xcores.run_object import Run
 from xcores.workshop.exercises import NotYet, exercise
 
 _KINDS = {
-    "A": ("neither", "The next page is asked for when the one before has come: how many downloads are in progress at once?"),
+    "A": ("neither", "Each page is requested only when the previous one has arrived: how many downloads are in progress at once?"),
     "B": ("concurrent", "100 waits are in progress, but in a single thread. What can compute at the same instant?"),
     "C": ("concurrent", "Four threads of one process. How many GILs do they have between them?"),
     "D": ("parallel", "Each process has a GIL of its own, and there are four cores."),
