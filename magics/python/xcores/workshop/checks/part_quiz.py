@@ -40,7 +40,7 @@ _QUESTIONS = (
     _Question("a",
               "Waiting needs neither a core nor the GIL, so any number of threads can wait at the same time (part 1).", {
         "b": "A thread that waits needs no core, so the number of cores does not matter.",
-        "c": "A thread that waits has let the GIL go. What keeps the others from waiting at the same time?",
+        "c": "A thread that waits has released the GIL. What keeps the others from waiting at the same time?",
     }),
     # In the picture of a run, one lane is blue while the other is orange, and they swap every few milliseconds. What does orange mean?
     _Question("c",
@@ -66,7 +66,7 @@ _QUESTIONS = (
     }),
     # Which data of an object is changed even by code that only reads the object, and so needs protection when threads share it?
     _Question("c",
-              "To use an object, CPython adds to its reference count and takes off again. A lost count frees the object "
+              "To use an object, CPython adds to its reference count and subtracts again. A lost count frees the object "
               "too early, or never (part 3).", {
         "a": "Reading an object does not change its type.",
         "b": "The id is the address in CPython, and stays the same as long as the object lives.",
@@ -87,14 +87,14 @@ _QUESTIONS = (
     }),
     # Why does a plain n += 1 on ints lose no updates on 3.14, although it is several bytecode instructions?
     _Question("a",
-              "The interpreter checks whether it should hand the GIL over at a few places only. That is a detail of the "
+              "Between these places the interpreter does not check whether another thread wants the GIL. That is a detail of the "
               "implementation: use a lock (part 4).", {
         "b": "The language promises nothing of the kind, and with other operands, or in another version, updates are lost.",
         "c": "dis shows a load, an addition and a store.",
     }),
     # Two threads run: if key not in cache: cache[key] = make(key). What can happen?
     _Question("b",
-              "Both threads can check before either acts. A lock around both, or setdefault where make is cheap, mends "
+              "Both threads can check before either acts. A lock around both, or setdefault where make is cheap, fixes "
               "it (part 4).", {
         "a": "Each single operation on a dictionary leaves it whole. The trouble lies between two of them.",
         "c": "Each single operation is. But here are two, a check and an act; what may happen between them?",
@@ -104,33 +104,34 @@ _QUESTIONS = (
               "A deadlock: no thread works, and none wants a core. One order for all locks makes it impossible; a "
               "timeout makes it visible (part 4).", {
         "b": "Blue is running. Neither of them runs.",
-        "c": "Orange is waiting for the GIL. A thread that waits for a Lock has let the GIL go.",
+        "c": "Orange is waiting for the GIL. A thread that waits for a Lock has released the GIL.",
     }),
     # Two threads compute hashlib.sha256 of 100 MB each. What do you see on two idle cores?
     _Question("a",
-              "C code may let the GIL go while it touches no Python objects: hashlib, zlib, NumPy and others do (part 5).", {
+              "C code may release the GIL while it touches no Python objects: hashlib, zlib, NumPy and others do (part 5).", {
         "b": "The data is in memory already, and hashing computes.",
         "c": "The GIL is needed to run Python code. hashlib computes in C; what does it do with the GIL meanwhile?",
     }),
     # One thread computes in pure Python all the time; another one answers small requests from a socket. Why does each answer come late?
     _Question("b",
-              "The convoy: 5 ms by default for each time it wakes up. sys.setswitchinterval moves the figure; another "
+              "The convoy: 5 ms or more each time it wakes up. sys.setswitchinterval changes that figure; another "
               "process or interpreter for the computing removes it (part 5).", {
         "a": "Any thread may use a socket.",
         "c": "Both threads have the same priority. The second one gets a core at once, but that is not all it needs.",
     }),
     # asyncio.to_thread(f) with an f that computes in pure Python. What do you gain?
     _Question("c",
-              "to_thread keeps the loop answering; for more speed f must let the GIL go or have another one, in an "
+              "to_thread keeps the loop running, if late; for more speed f must release the GIL or have another one, in an "
               "interpreter or a process (part 5).", {
-        "a": "The loop does go on. But f runs in a thread of the same interpreter, and that has one GIL.",
+        "a": "The loop does run. But f runs in a thread of the same interpreter, and that has one GIL.",
         "b": "f runs in a thread, and the loop gets the GIL again and again meanwhile.",
     }),
     # You hand a lambda to ProcessPoolExecutor of the standard library. What happens?
     _Question("c",
               "Functions travel as a name to import: lambdas, nested functions, open files and locks do not travel "
               "(part 6).", {
-        "a": "Jobs go through a queue whatever the start method is, and are pickled for it.",
+        "a": "A single Process can start with a lambda under fork, which pickles nothing. What does a pool do with each job, "
+             "whatever the start method?",
         "b": "It has to travel to another process, and for that it is pickled. How does pickle store a function?",
     }),
     # A process with a large list of objects forks. The child only reads the list, and yet its own memory grows. Why?
