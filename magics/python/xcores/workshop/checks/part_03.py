@@ -108,7 +108,7 @@ _MORTAL = {
     "the int 1000000": "Only small integers are kept for good. Ask sys._is_immortal about a large one made by int().",
     "a new list": "A list that you make is freed when nothing refers to it.",
     "a class of yours": "Built-in types live as long as Python does; a class of yours is freed like other objects.",
-    "a string interned at run time": "Interned is not immortal: the table lets go of a string that nothing else refers to.",
+    "a string interned at run time": "Interned is not immortal: the table drops a string that nothing else refers to.",
 }
 
 
