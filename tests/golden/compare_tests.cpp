@@ -73,6 +73,17 @@ TEST_CASE("two runs beside each other look as approved") {
     golden::compare(golden::folder() / "approved/pair.svg", render::svg_pair(a, b));
 }
 
+TEST_CASE("a run in which a worker failed is neither faster nor slower than another") {
+    const model::report good = test::side_by_side();
+    model::report bad = good;
+    bad.elapsed /= 10;
+    CHECK_THAT(render::caption_of({"good", good}, {"bad", bad}), ContainsSubstring(": 10.00 times as fast."));
+    CHECK_THAT(render::caption_of({"bad", bad}, {"good", good}), ContainsSubstring(": 10.00 times as long."));
+    bad.workers[0].how.kind = model::outcome_kind::raised;
+    CHECK_THAT(render::caption_of({"good", good}, {"bad", bad}),
+               ContainsSubstring("; not every worker returned, so the times do not compare."));
+}
+
 TEST_CASE("two runs tell the longest import of each where there was one") {
     const model::report warm = test::side_by_side();
     const model::report cold = test::importing();

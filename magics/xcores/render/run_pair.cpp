@@ -164,10 +164,17 @@ std::string caption_of(const named_run& first, const named_run& second) {
     const auto b = static_cast<double>(second.run.elapsed.count());
     const std::string times = second.name + " took " + model::duration(second.run.elapsed) + ", " + first.name + " " +
                               model::duration(first.run.elapsed);
+    const auto is_whole = [](const named_run& each) {
+        return std::ranges::all_of(each.run.workers, [](const model::worker_record& worker) {
+            return worker.how.kind == model::outcome_kind::returned;
+        });
+    };
     if (a <= 0 || b <= 0)
         return times + ".";
+    if (!is_whole(first) || !is_whole(second))
+        return times + "; not every worker returned, so the times do not compare.";
     return times + (a >= b ? ": " + model::fixed(a / b, 2) + " times as fast."
-                           : ": " + model::fixed(b / a, 2) + " times as slow.");
+                           : ": " + model::fixed(b / a, 2) + " times as long.");
 }
 
 std::string html_pair(const named_run& first, const named_run& second) {
