@@ -206,8 +206,12 @@ std::string ran_together(const report& from, const figures& all, const totals& s
     const double together = ratio(times.several, times.any);
     if (times.several <= nanoseconds{0})
         return " ran one after the other: never more than one busy at a time, " + busy(sum);
-    return together < hardly ? " ran nearly always one after the other: " + busy(sum)
-                             : side_by_side(from, all, sum, together);
+    if (together < hardly)
+        return " ran nearly always one after the other: " + busy(sum);
+    const bool share_gil = std::ranges::any_of(from.gils, [](const gil_record& gil) { return gil.workers.size() > 1; });
+    if (share_gil && together < mostly && all.without_gil.most < mostly)
+        return " with one GIL ran mostly one after the other: " + busy(sum);
+    return side_by_side(from, all, sum, together);
 }
 
 std::string mixture(const report& from, const figures& all, const totals& sum) {

@@ -70,7 +70,7 @@ std::string without_gil_text(const report& from, const state_times& times) {
 
 std::string waited_text(const report& from, nanoseconds waiting, nanoseconds wanted) {
     const std::string share = sampled_percent(from, ratio(waiting, wanted), wanted);
-    return share.empty() ? "" : ", and busy threads waited for it " + share + " of theirs";
+    return share.empty() ? "" : ", and busy threads waited for it " + share + " of their time";
 }
 
 std::string what_mattered(const report& from, const sum_of_kind& python, const sum_of_kind& native,

@@ -123,6 +123,14 @@ TEST_CASE("workers that never ran at the same time ran one after the other") {
           "2 processes ran nearly always one after the other: 1.02 of 2 cores busy.");
 }
 
+TEST_CASE("threads with one GIL are not said to have run side by side while both were under way") {
+    const auto first =
+        worker().ran(0ms, 600ms).cpu(560ms).holding(480ms).waiting_for_gil(40ms).holding(80ms).returned();
+    const auto second = worker().ran(500ms, 1100ms).cpu(520ms).waiting_for_gil(80ms).holding(520ms).returned();
+    CHECK(caption_of(run_of(threads).worker(first).worker(second).sharing_gil("main").report()) ==
+          "2 threads with one GIL ran mostly one after the other: 0.98 of 2 cores busy.");
+}
+
 TEST_CASE("few samples give no two-digit figures") {
     const auto one = worker().ran(0ms, 20ms).cpu(9ms).holding(9ms).waiting_for_gil(11ms).returned();
     CHECK(caption_of(run_of(threads).worker(one).worker(one).sharing_gil("main").sampled(1ms, 1us).report()) ==
@@ -220,7 +228,7 @@ TEST_CASE("without workers the sentence counts what ran and says what held it ba
     CHECK(
         caption_of(test::any_cell()) ==
         "2 Python threads, 1 native thread and 1 process kept 1.58 of 2 cores busy; the GIL was held 88 % of the time, "
-        "and busy threads waited for it 49 % of theirs.");
+        "and busy threads waited for it 49 % of their time.");
 }
 
 namespace {
