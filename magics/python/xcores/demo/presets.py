@@ -38,7 +38,7 @@ PRESETS = {
     "wait": Preset("wait, as for a server", functions.wait, 20, 600_000,
                    "Waits without the GIL and without a core.", " ms"),
     "digest": Preset("SHA-256 of n megabytes", functions.digest, 20, 2_000,
-                     "Computes in C code that lets the GIL go.", " MB"),
+                     "Computes in C code that releases the GIL.", " MB"),
     "fail": Preset("fail in each n-th job", functions.fail_each, 10, 1_000,
                    "Raises a ValueError in each n-th job.", knows_job=True),
 }

@@ -105,7 +105,7 @@ def order(answer: Any) -> str:
 
 _RIGHT = {"openpyxl": {"subinterp", "procs"}, "pandas": {"procs"}, "download": {"threads"}}
 _HINTS = {
-    ("openpyxl", "threads"): "openpyxl is pure Python, and a thread that runs it holds the GIL: see the ribbon of %%threads above.",
+    ("openpyxl", "threads"): "openpyxl is pure Python, and a thread that runs it holds the GIL: see the GIL row of %%threads above.",
     ("pandas", "threads"): "pandas reads Excel files through openpyxl, so most of the time is spent with the GIL held.",
     ("pandas", "subinterp"): "pandas needs NumPy. What did the cell say that tried to import it in an interpreter?",
     ("download", "subinterp"): "A download waits for the network. Does a worker that waits need a GIL of its own?",

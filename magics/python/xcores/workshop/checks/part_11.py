@@ -17,17 +17,17 @@ def in_time(answer: Callable[[list[float], float], float | None]) -> str:
     if share is None or share is ...:
         raise NotYet("in_time returns nothing yet. How many of the delays are at most limit_ms, and how many delays are there?")
     if share == 3:
-        raise NotYet("That is how many beats came in time. Divide it by the number of beats.")
+        raise NotYet("That is how many beats were on time. Divide it by the number of beats.")
     if share == 75:
         raise NotYet("That is in percent. Return the share: 0.75, not 75.")
     if share == 0.5:
-        raise NotYet("A beat that is exactly limit_ms late is still in time: 16 of 16 ms. Which comparison do you use?")
+        raise NotYet("A beat that is exactly limit_ms late is still on time: 16 of 16 ms. Which comparison do you use?")
     if share == 0.25:
         raise NotYet("That is the share of beats that came too late.")
     if share != 0.75:
         raise NotYet(f"Of the delays {late} three of four are at most {limit} ms, but in_time returns {share!r}.")
     if answer([1.0, 40.0], 100.0) != 1.0:
-        raise NotYet("With a limit of 100 ms, delays of 1 and 40 ms are both in time. Does in_time use limit_ms?")
+        raise NotYet("With a limit of 100 ms, delays of 1 and 40 ms are both on time. Does in_time use limit_ms?")
     try:
         none = answer([], limit)
     except ZeroDivisionError:

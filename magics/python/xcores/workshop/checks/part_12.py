@@ -30,8 +30,8 @@ _PROGRAMS: dict[str, tuple[str, dict[str, str]]] = {
     }),
     "compute SHA-256 of 500 large files": ("threads", {
         "serial": "500 independent jobs, and large enough: they can use all cores.",
-        "subinterp": "That works, but hashlib lets the GIL go while it computes. What is lighter?",
-        "procs": "That works, but hashlib lets the GIL go while it computes. What is lighter, and reads the files without sending names or results?",
+        "subinterp": "That works, but hashlib releases the GIL while it computes. What is lighter?",
+        "procs": "That works, but hashlib releases the GIL while it computes. What is lighter, and reads the files without sending names or results?",
     }),
     "add 1 to each of 1,000 numbers": ("serial", {
         "threads": "The whole work takes less than a millisecond. What does it cost to hand it out?",
