@@ -158,6 +158,7 @@ class Site:
         if cell["cell_type"] == "markdown":
             if MATH.search(re.sub(r"(?s)```.*?```|`[^`]*`", "", source)):
                 page.problems.append(f"cell {cell.get('id')}: formulas are not rendered")
+            outputs.note_headings(source)
             return f'<section class="text">{markdown(source, cell.get("attachments"))}</section>'
         if cell["cell_type"] != "code" or not source.strip():
             return ""

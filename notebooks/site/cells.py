@@ -23,7 +23,11 @@ Output = dict[str, Any]
 
 PICTURES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg"}
 OTHER_LANGUAGES = {"%%bash": "bash", "%%sh": "bash", "%%html": "html", "%%javascript": "javascript", "%%writefile": "text"}
+NOT_ANSWERED = "not yet. Not answered yet."
+"""What `xcores.workshop.check` says of an answer that is still `...`: a reader of the site has nothing to answer there."""
+
 _FORMATTER = HtmlFormatter(nowrap=True)
+_NUMBER = re.compile(r"[-+−≈]?\s*[\d,._]+(e[-+]?\d+)?|nan|inf|[–-]", re.IGNORECASE)
 
 
 def text(value: str | list[str] | None) -> str:
@@ -80,7 +84,23 @@ class Outputs:
     def __init__(self, site: Path, page: str) -> None:
         self._site = site
         self._page = page
+        self._below: dict[int, str] = {}
         self.problems: list[str] = []
+
+    def note_headings(self, source: str) -> None:
+        """Remember the headings of a Markdown cell: a picture without a text of its own is named after the one that it stands below."""
+        for marks, heading in re.findall(r"^(#{1,6}) +(.+?)\s*$", re.sub(r"(?s)```.*?```", "", source), re.MULTILINE):
+            level = len(marks)
+            self._below = {each: name for each, name in self._below.items() if each < level} | {level: re.sub(r"[`*]", "", heading)}
+
+    def _named(self, plain: str) -> str:
+        """The alternative text of a picture: what it shows as text, or what it is and the heading of its section."""
+        first_line = strip_ansi(plain).partition("\n")[0]
+        if first_line and not first_line.startswith("<"):
+            return first_line
+        kind = "Chart" if first_line.startswith("<Figure") else "Picture"
+        heading = next((name for level, name in self._below.items() if level == 2), "") or next(iter(self._below.values()), "")
+        return f"{kind}: {heading}" if heading else kind
 
     def of_cell(self, cell: Cell) -> str:
         """The outputs of one code cell, one below the other."""
@@ -97,6 +117,8 @@ class Outputs:
 
     def _bundle(self, data: dict[str, Any], metadata: dict[str, Any], cell: Cell) -> str:
         """The richest form that a page can show. An empty one is that of a display that has made room for another."""
+        if NOT_ANSWERED in text(data.get("text/plain")):
+            return ""
         if "text/html" in data:
             return self._safe(text(data["text/html"]), cell)
         for mime in PICTURES:
@@ -114,8 +136,7 @@ class Outputs:
         name = f"pictures/{self._page}-{hashlib.sha256(content).hexdigest()[:10]}.{PICTURES[mime]}"
         (self._site / name).parent.mkdir(exist_ok=True)
         (self._site / name).write_bytes(content)
-        first_line = strip_ansi(plain).partition("\n")[0]
-        caption = metadata.get("alt") or ("chart" if first_line.startswith("<") else first_line) or "picture"
+        caption = metadata.get("alt") or self._named(plain)
         size = "".join(f' {side}="{int(metadata[side])}"' for side in ("width", "height") if side in metadata)
         image = f'<img src="{name}" alt="{html.escape(caption)}"{size}>'
         return f'<a class="picture" href="{name}" title="this picture alone, at its full size">{image}</a>'
@@ -131,7 +152,26 @@ class Outputs:
         for element in fragment.find_all(True):
             for attribute in [name for name in element.attrs if name.startswith("on")]:
                 del element[attribute]
+        for table in fragment.select("table.dataframe"):
+            _align(table)
         return f'<div class="html">{fragment}</div>'
+
+
+def _align(table: bs4.Tag) -> None:
+    """Numbers of a pandas table and their headings stand right, text and its headings left. The style that pandas adds goes."""
+    for style in table.parent.find_all("style", recursive=False) if table.parent else []:
+        style.decompose()
+    for row in table.select("thead tr"):
+        del row["style"]
+    columns: dict[int, list[bs4.Tag]] = {}
+    for row in table.find_all("tr"):
+        for place, each in enumerate(reversed(row.find_all(["th", "td"]))):  # index cells, at the left, may span rows
+            columns.setdefault(place, []).append(each)
+    for cells in columns.values():
+        values = [each.get_text().strip() for each in cells if each.name == "td"]
+        if values and all(_NUMBER.fullmatch(value) for value in values):
+            for each in cells:
+                each["class"] = "number"
 
 
 def _pre(written: str, kind: str) -> str:

@@ -116,6 +116,15 @@ def test_text_and_tables_can_be_read(
         screenshot(f"site-{page.stem}-{scheme}")
 
 
+def test_white_pictures_do_not_glare_in_the_dark(browser: Chrome, site: pathlib.Path, emulating: Callable[[int, str], None]) -> None:
+    brightness = {}
+    for scheme in ("light", "dark"):
+        emulating(1280, scheme)
+        browser.get((site / "01-concurrency.html").as_uri())
+        brightness[scheme] = browser.execute_script("return getComputedStyle(document.querySelector('.output img')).filter")
+    assert brightness == {"light": "none", "dark": "brightness(0.85)"}
+
+
 def test_a_reader_can_walk_from_the_first_page_to_the_last(browser: Chrome, site: pathlib.Path, emulating: Callable[[int, str], None]) -> None:
     emulating(1280, "light")
     browser.get((site / "index.html").as_uri())

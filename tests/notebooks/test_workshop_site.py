@@ -36,11 +36,13 @@ class Page(HTMLParser):
         self.tags: list[str] = []
         self.links: list[str] = []
         self.loaded: list[str] = []
+        self.pictures: list[tuple[str, str, str]] = []  # the file, what is said of it, where it leads
         self.ids: list[str] = []
         self.relations: dict[str, str] = {}
         self.handlers: list[str] = []
         self.folded = ""
         self._open: list[str] = []
+        self._leads_to = ""
         self.feed(path.read_text())
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
@@ -53,6 +55,10 @@ class Page(HTMLParser):
             self.relations.setdefault(given.get("rel", ""), given["href"])
         self.loaded += [given[name] for name in ("src", "srcset", "data", "poster") if name in given]
         self.loaded += [given["href"]] if tag == "link" else []
+        if tag == "img":
+            self.pictures.append((given["src"], given["alt"], self._leads_to if "a" in self._open else ""))
+        if tag == "a":
+            self._leads_to = given.get("href", "")
         if tag not in VOID:
             self._open.append(tag)
 
@@ -133,6 +139,28 @@ def test_every_picture_and_every_table_of_a_part_is_on_its_page(executed_worksho
     tables = sum("".join(bundle.get("text/html", "")).count("<table") for bundle in bundles)
     assert sum(loaded.startswith("pictures/") for loaded in pages[name].loaded) >= len(pictures)
     assert pages[name].tags.count("table") >= tables
+
+
+def test_every_picture_leads_to_its_file_and_says_what_it_shows(pages: dict[str, Page]) -> None:
+    for name, page in pages.items():
+        for file, says, leads_to in page.pictures:
+            assert leads_to == file, name
+            assert len(says) > len("Picture: "), f"{name}: {file} is called {says!r}"
+
+
+def test_numbers_of_pandas_tables_stand_right_and_so_do_their_headings(site: pathlib.Path) -> None:
+    page = (site / "10-web-server.html").read_text()
+    tables = re.findall(r'(?s)<table [^>]*class="dataframe".*?</table>', page)
+    assert tables
+    for table in tables:
+        assert "text-align" not in table
+        assert re.search(r'<th class="number">memory MB</th>', table) or "primes.py" in table
+        assert not re.search(r"<td>[\d.]+</td>", table)
+
+
+def test_the_quiz_has_no_outputs_of_questions_that_nobody_has_answered(pages: dict[str, Page], site: pathlib.Path) -> None:
+    for name in NAMES:
+        assert "Not answered yet. Replace the" not in (site / name).read_text(), name
 
 
 @pytest.mark.parametrize("path", sorted(WORKSHOP.glob("solutions/*.ipynb")), ids=lambda path: path.name)
