@@ -139,11 +139,11 @@ class _StagedAccount:
         self._balance = amount
 
 
-@exercise("04-mend")
-def mend(deposit: Any) -> str:
+@exercise("04-fix")
+def fix(deposit: Any) -> str:
     """deposit(account, amount, lock), run by two threads of which one stops between read and write."""
     if not callable(deposit):
-        raise NotYet("Hand over the function itself: workshop.check('04-mend', deposit).")
+        raise NotYet("Hand over the function itself: workshop.check('04-fix', deposit).")
     account = _StagedAccount()
     lock = _Lock(on_wait=account.go_on.set)
     slow_under_lock: list[bool] = []
