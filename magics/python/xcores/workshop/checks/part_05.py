@@ -15,12 +15,12 @@ from xcores.workshop.exercises import NotYet, exercise
 
 _LONG = 20.0  # seconds; only an answer that waits for something that never happens takes so long
 _HELPS = {
-    "download 20 files": (True, "A thread that waits for the network lets the GIL go. Look at the picture of eight threads that fetch."),
+    "download 20 files": (True, "A thread that waits for the network releases the GIL. Look at the picture of eight threads that fetch."),
     "count primes in Python": (False, "A Python loop holds the GIL while it computes. Look at the bar of the Python loop."),
-    "SHA-256 of twenty files of 100 MB": (True, "hashlib lets the GIL go for large pieces. Look at the bar of 4 MB."),
+    "SHA-256 of twenty files of 100 MB": (True, "hashlib releases the GIL for large pieces. Look at the bar of 4 MB."),
     "SHA-256 of a million short passwords, one call each": (
         False, "Below 2048 bytes hashlib keeps the GIL. Look at the bar of 1 kB, many times."),
-    "sort four NumPy arrays of floats": (True, "NumPy lets the GIL go while it works on plain numbers. Look at the bar of sorting."),
+    "sort four NumPy arrays of floats": (True, "NumPy releases the GIL while it works on plain numbers. Look at the bar of sorting."),
     "multiply four NumPy arrays of dtype object": (
         False, "An array of objects holds references to Python objects, and work on these needs the GIL. Look at the last bar."),
 }
