@@ -20,7 +20,7 @@ QtWidgets = pytest.importorskip("PyQt6.QtWidgets", reason="the desktop demonstra
 from PyQt6.QtCore import QEventLoop, QTimer  # noqa: E402
 from PyQt6.QtGui import QImage  # noqa: E402
 
-from xcores.demo import jobs  # noqa: E402
+from xcores.demo import jobs, memory  # noqa: E402
 from xcores.demo.jobs import Order  # noqa: E402
 from xcores.demo.presets import PRESETS  # noqa: E402
 from xcores.demo.window import Window  # noqa: E402
@@ -92,13 +92,16 @@ def colours_of(image: QImage) -> set[int]:
 
 @pytest.mark.parametrize("kind", _KINDS)
 def test_a_run_does_all_jobs_and_shows_its_figures_and_picture(window: Window, kind: str) -> None:
+    before = memory.of_application()  # other tests may have left warm processes
+    assert before is not None
     result = run(window, Order(kind, 2, "fib", 15, 12))
     assert (result["done"], result["failed"], result["cancelled"], result["results"]) == (12, 0, 0, ["610"])
     assert window.overall.value() == 12 and window.overall.text() == "12 of 12 jobs"
     assert sum(bar.value() for bar in window.worker_bars.bars) == 12 == sum(result["jobs_of_workers"])
     assert all(tile.figure != "–" for tile in window.tiles.values())
     assert 0 <= result["startup_s"] <= result["total_s"]
-    assert result["memory_bytes"] > 0 and result["processes"] == (1 if kind != "processes" else result["processes"])
+    assert result["memory_bytes"] > 0
+    assert result["processes"] >= 3 if kind == "processes" else result["processes"] <= before.processes
     assert window.whole_picture.is_shown
     assert window.workers_picture.is_shown == (kind != "window")
     assert window.run is not None
