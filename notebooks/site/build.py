@@ -12,23 +12,26 @@ folder, without scripts and without a network.
 Where a notebook's outputs come from, in this order: an executed copy in build/executed/workshop, if it has the same
 cells and no cell failed unexpectedly; the outputs in the notebook itself; else it is executed, into that folder.
 
+The site is made in a temporary folder and then takes the place of the one before. The file .xcores-site lists what belongs
+to it: whatever else is in the folder stays.
+
 The command fails, after everything has been written, if a link leads nowhere or something could not be shown.
 """
 
 import argparse
 import html
-import json
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import bs4
-from cells import Cell, Outputs, code, markdown, notebook_cells, text
+from cells import Cell, NotReadable, Outputs, cleaned, code, markdown, notebook_cells, text
 
 HERE = Path(__file__).resolve().parent
 NAME = "xcores workshop"
@@ -48,6 +51,9 @@ class Page:
     body: bs4.BeautifulSoup
     solutions: Path | None = None
     problems: list[str] = field(default_factory=list)
+
+    def href(self, anchor: str = "") -> str:
+        return urllib.parse.quote(self.name) + _fragment(anchor)
 
     def label(self) -> str:
         """The title with the number of the part, for lists."""
@@ -70,7 +76,8 @@ class Site:
     def __init__(self, project: Path, to: Path, executed: Path, *, execute: bool) -> None:
         self.project = project.resolve()
         self.workshop = self.project / "notebooks/workshop"
-        self.to = to.resolve()
+        self.target = to.resolve()
+        self.to = self.target  # where it is made
         self.executed = executed.resolve()
         self.execute = execute
         self.series: list[Page] = []
@@ -78,10 +85,18 @@ class Site:
         self.further: list[Page] = []
         self.problems: list[str] = []
         self._by_source: dict[Path, Page] = {}
+        self._named: dict[str, Path] = {}
 
     def build(self) -> None:
         """Write all pages."""
-        _emptied(self.to)
+        listed = _site_in(self.target)
+        with tempfile.TemporaryDirectory(prefix="xcores-site-") as made:
+            self.to = Path(made)
+            self._build()
+            self.problems += _replaced(self.target, listed, self.to)
+        self.to = self.target
+
+    def _build(self) -> None:
         shutil.copy(HERE / "style.css", self.to)
         self._execute_what_has_no_outputs()
         numbered = sorted(self.workshop.glob("[0-9][0-9]-*.ipynb"))
@@ -113,7 +128,7 @@ class Site:
         if not self.execute:
             return
         for folder in (self.workshop, self.workshop / "solutions"):
-            missing = [path for path in sorted(folder.glob("*.ipynb")) if self.with_outputs(path) is None]
+            missing = [path for path in sorted(folder.glob("*.ipynb")) if same_cells(path, path) and self.with_outputs(path) is None]
             if missing:
                 to = self.executed / folder.relative_to(self.workshop)
                 command = [sys.executable, self.project / "tests/tools/execute.py", *missing, "--to", to]
@@ -126,8 +141,12 @@ class Site:
         if not path.is_relative_to(self.workshop):
             name = f"more-{name}"
         page = Page(path, name, path.stem, bs4.BeautifulSoup("", "html.parser"))
+        while page.name.lower() in self._named:
+            page.problems.append(f"its page cannot be {page.name}, which is that of {self._said(self._named[page.name.lower()])}")
+            page.name = f"{page.name.removesuffix('.html')}-2.html"
+        self._named[page.name.lower()] = path
         if path.suffix == ".md":
-            page.body.append(_soup(markdown(path.read_text(encoding="utf-8"))))
+            page.body.append(self._document(page, path))
         else:
             page.body.append(self._notebook(page, path))
             solutions = self.workshop / "solutions" / path.name
@@ -142,15 +161,32 @@ class Site:
         _let_tables_scroll(page.body)
         return page
 
+    def _said(self, path: Path) -> str:
+        """How a problem names a file."""
+        return str(path.relative_to(self.workshop if path.is_relative_to(self.workshop) else self.project))
+
+    def _document(self, page: Page, path: Path) -> bs4.BeautifulSoup:
+        try:
+            return _cleaned(page, markdown(path.read_text(encoding="utf-8")))
+        except UnicodeDecodeError as error:
+            page.problems.append(f"{self._said(path)} cannot be read: {error}")
+            return _soup("")
+
     def _notebook(self, page: Page, path: Path) -> bs4.BeautifulSoup:
+        try:
+            notebook_cells(path)
+        except NotReadable as error:
+            page.problems.append(f"{self._said(path)} cannot be read: {error}")
+            return _soup("")
         found = self.with_outputs(path)
         if found is None:
-            page.problems.append(f"{path.name} has no outputs, or a cell of it failed")
+            page.problems.append(f"{self._said(path)} has no outputs, or a cell of it failed")
             copy = self.executed / path.relative_to(self.workshop) if path.is_relative_to(self.workshop) else path
             found = copy if copy.is_file() and same_cells(copy, path) else path
         outputs = Outputs(self.to, page.name.removesuffix(".html"))
         shown = "".join(self._cell(page, cell, outputs) for cell in notebook_cells(found))
-        page.problems += outputs.problems
+        of = "" if path == page.source else f"{self._said(path)}: "
+        page.problems += [of + problem for problem in outputs.problems]
         return _soup(shown)
 
     def _cell(self, page: Page, cell: Cell, outputs: Outputs) -> str:
@@ -159,7 +195,7 @@ class Site:
             if MATH.search(re.sub(r"(?s)```.*?```|`[^`]*`", "", source)):
                 page.problems.append(f"cell {cell.get('id')}: formulas are not rendered")
             outputs.note_headings(source)
-            return f'<section class="text">{markdown(source, cell.get("attachments"))}</section>'
+            return f'<section class="text">{_cleaned(page, markdown(source, cell.get("attachments")))}</section>'
         if cell["cell_type"] != "code" or not source.strip():
             return ""
         return f'<section class="cell">{code(source)}{outputs.of_cell(cell)}</section>'
@@ -203,7 +239,7 @@ class Site:
                 anchor = "solutions" if target == to.solutions and target else _matching(fragment, to.ids()) if fragment else ""
                 if anchor is None:
                     page.problems.append(f"{address}: there is no such heading")
-                element[attribute] = ("" if target is None else to.name) + (f"#{anchor}" if anchor else "")
+                element[attribute] = _fragment(anchor or "") if target is None else to.href(anchor or "")
             elif target and target.is_file() and target.is_relative_to(self.workshop):
                 copy = Path("files") / target.relative_to(self.workshop)
                 (self.to / copy).parent.mkdir(parents=True, exist_ok=True)
@@ -261,23 +297,24 @@ class Site:
 
     def _item(self, page: Page, current: Page) -> str:
         if page is not current:
-            return f'<li><a href="{page.name}">{html.escape(page.label())}</a></li>\n'
-        inside = "".join(f'<li><a href="#{html.escape(section["id"])}">{html.escape(section.get_text())}</a></li>' for section in page.sections())
-        return f'<li><a href="{page.name}" aria-current="page">{html.escape(page.label())}</a><ul>{inside}</ul></li>\n'
+            return f'<li><a href="{page.href()}">{html.escape(page.label())}</a></li>\n'
+        sections = [(html.escape(_fragment(section["id"])), html.escape(section.get_text())) for section in page.sections()]
+        inside = "".join(f'<li><a href="{address}">{title}</a></li>' for address, title in sections)
+        return f'<li><a href="{page.href()}" aria-current="page">{html.escape(page.label())}</a><ul>{inside}</ul></li>\n'
 
 
 def _step(page: Page, relation: str, form: str) -> str:
     title = html.escape(page.label())
-    return f'<a rel="{relation}" href="{page.name}" title="{title}">{form.format(title)}</a>'
+    return f'<a rel="{relation}" href="{page.href()}" title="{title}">{form.format(title)}</a>'
 
 
 def same_cells(copy: Path, original: Path) -> bool:
     """Is this a copy of the notebook as it stands there now, whatever its outputs are?"""
     try:
         copied = [(cell["cell_type"], text(cell["source"])) for cell in notebook_cells(copy)]
-    except (OSError, json.JSONDecodeError, KeyError):
+        return copied == [(cell["cell_type"], text(cell["source"])) for cell in notebook_cells(original)]
+    except (OSError, NotReadable):
         return False
-    return copied == [(cell["cell_type"], text(cell["source"])) for cell in notebook_cells(original)]
 
 
 def is_executed(copy: Path, original: Path) -> bool:
@@ -285,19 +322,68 @@ def is_executed(copy: Path, original: Path) -> bool:
     if not same_cells(copy, original):
         return False
     cells = [cell for cell in notebook_cells(copy) if cell["cell_type"] == "code" and text(cell["source"]).strip()]
-    failed = [cell for cell in cells if any(output["output_type"] == "error" for output in cell["outputs"])]
-    unexpected = [cell for cell in failed if "raises-exception" not in cell["metadata"].get("tags", [])]
-    return not unexpected and all(cell["execution_count"] for cell in cells)
+    failed = [cell for cell in cells if any(output.get("output_type") == "error" for output in cell.get("outputs", []))]
+    unexpected = [cell for cell in failed if "raises-exception" not in cell.get("metadata", {}).get("tags", [])]
+    return not unexpected and all(cell.get("execution_count") for cell in cells)
 
 
-def _emptied(folder: Path) -> None:
-    """Make the folder, or remove an earlier site from it; the folder itself stays, as it can be a mount."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()) and not (folder / MARK).is_file():
-        raise SystemExit(f"{folder} is not empty, and no site is in it: give another folder")
-    for path in folder.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    (folder / MARK).touch()
+def _site_in(folder: Path) -> set[Path]:
+    """The files of the site that is in a folder, relative to it; makes the folder, where there is none."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SystemExit(f"{folder}: {error.strerror}: give another folder") from error
+    mark = folder / MARK
+    if not mark.is_file():
+        if any(folder.iterdir()):
+            raise SystemExit(f"{folder} is not empty, and no site is in it: give another folder")
+        return set()
+    # An empty mark is that of an earlier version of this program, which listed nothing.
+    lines = mark.read_text(encoding="utf-8").splitlines()
+    return {Path(line) for line in lines if not Path(line).is_absolute() and ".." not in Path(line).parts} if lines else _files(folder)
+
+
+def _files(folder: Path) -> set[Path]:
+    """The files below a folder, relative to it, without what symbolic links lead to."""
+    paths = [place / name for place, _, names in folder.walk() for name in names if name != MARK]
+    return {path.relative_to(folder) for path in paths if not path.is_symlink()}
+
+
+def _replaced(folder: Path, listed: set[Path], made: Path) -> list[str]:
+    """Put what was made into a folder, in place of the site there; the folder itself stays, as it can be a mount.
+
+    The mark lists, at any moment, all files that may be there of either site. Returns what is wrong: files in the way.
+    """
+    new, problems = _files(made), []
+    theirs = {path for path in new - listed if (folder / path).exists() or (folder / path).is_symlink()}
+    theirs |= {path for path in new | listed if any((folder / above).is_symlink() for above in path.parents[:-1])}
+    (folder / MARK).write_text(_lines((listed | new) - theirs), encoding="utf-8")
+    for path in sorted(listed - theirs):
+        (folder / path).unlink(missing_ok=True)
+    for above in sorted({folder / above for path in listed - theirs for above in path.parents[:-1]}, reverse=True):
+        if above.is_dir() and not any(above.iterdir()):
+            above.rmdir()
+    for path in sorted(new):
+        if path in theirs:
+            problems.append(f"{folder / path} is not of the site, and in its way: it stays")
+            continue
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(made / path, folder / path)
+    (folder / MARK).write_text(_lines(new - theirs), encoding="utf-8")
+    return problems
+
+
+def _lines(paths: set[Path]) -> str:
+    return "".join(f"{path.as_posix()}\n" for path in sorted(paths))
+
+
+def _fragment(anchor: str) -> str:
+    return "#" + anchor.replace("%", "%25") if anchor else ""
+
+
+def _cleaned(page: Page, fragment: str) -> bs4.BeautifulSoup:
+    """The HTML of a text, which is to hold no more than that of an output."""
+    return cleaned(fragment, lambda problem: page.problems.append(f"{problem} in a text is left out"))
 
 
 def _soup(fragment: str) -> bs4.BeautifulSoup:

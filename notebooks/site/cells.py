@@ -2,11 +2,13 @@
 """Cells and Markdown as HTML that needs neither scripts nor the network: what the pages of the site are made of."""
 
 import base64
+import binascii
 import hashlib
 import html
 import json
 import re
-from collections.abc import Iterable
+import urllib.parse
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,15 @@ OTHER_LANGUAGES = {"%%bash": "bash", "%%sh": "bash", "%%html": "html", "%%javasc
 NOT_ANSWERED = "not yet. Not answered yet."
 """What `xcores.workshop.check` says of an answer that is still `...`: a reader of the site has nothing to answer there."""
 
+# What runs, loads or leads elsewhere without being asked, and what changes such a thing afterwards.
+NOT_SHOWN = ["script", "iframe", "frame", "frameset", "object", "embed", "applet", "portal", "link", "meta", "base", "form", "template",
+             "animate", "animatemotion", "animatetransform", "set", "foreignobject"]
+FOLLOWED = {"a", "area"}
+"""Elements whose address is fetched when the reader asks for it, and not before."""
+ADDRESSES = {"href", "xlink:href", "src", "srcset", "imagesrcset", "data", "poster", "background", "action", "formaction", "ping", "srcdoc"}
+SCHEMES = {"", "http", "https", "mailto"}
+
+_LOADING_STYLE = re.compile(r"@import|(url|src)\(\s*(?!['\"]?#)|image-set\(|expression\(|-moz-binding|behavior:", re.IGNORECASE)
 _FORMATTER = HtmlFormatter(nowrap=True)
 _NUMBER = re.compile(r"[-+−≈]?\s*[\d,._]+(e[-+]?\d+)?|nan|inf|[–-]", re.IGNORECASE)
 
@@ -104,7 +115,11 @@ class Outputs:
 
     def of_cell(self, cell: Cell) -> str:
         """The outputs of one code cell, one below the other."""
-        shown = [self._shown(output, cell) for output in merged_streams(cell.get("outputs", []))]
+        try:
+            shown = [self._shown(output, cell) for output in merged_streams(cell.get("outputs", []))]
+        except (KeyError, TypeError, AttributeError) as error:  # not what a notebook has there
+            self.problems.append(f"cell {cell.get('id')}: its outputs cannot be read: {error!r}")
+            return ""
         found = "".join(f'<div class="output">{one}</div>' for one in shown if one)
         return f'<div class="outputs">{found}</div>' if found else ""
 
@@ -122,8 +137,8 @@ class Outputs:
         if "text/html" in data:
             return self._safe(text(data["text/html"]), cell)
         for mime in PICTURES:
-            if mime in data:
-                return self._picture(mime, text(data[mime]), metadata.get(mime, {}), text(data.get("text/plain")))
+            if mime in data and (content := self._content(mime, text(data[mime]), cell)):
+                return self._picture(mime, content, metadata.get(mime, {}), text(data.get("text/plain")))
         if "text/markdown" in data:
             return self._safe(markdown(text(data["text/markdown"])), cell)
         if "text/plain" in data:
@@ -131,30 +146,77 @@ class Outputs:
         self.problems.append(f"cell {cell.get('id')}: no form of this output can be shown: {', '.join(data)}")
         return ""
 
-    def _picture(self, mime: str, data: str, metadata: dict[str, Any], plain: str) -> str:
-        content = data.encode() if mime == "image/svg+xml" else base64.b64decode(data)
+    def _content(self, mime: str, data: str, cell: Cell) -> bytes | None:
+        """The bytes of a picture that can be shown, or None."""
+        if mime == "image/svg+xml":  # on its own page, what is in it would run
+            found: list[str] = []
+            cleaned(data, found.append)
+            self.problems += [f"cell {cell.get('id')}: {problem} of an SVG picture, which is left out" for problem in found]
+            return None if found else data.encode()
+        try:
+            return base64.b64decode("".join(data.split()), validate=True)
+        except binascii.Error as error:
+            self.problems.append(f"cell {cell.get('id')}: {mime}: {error}")
+            return None
+
+    def _picture(self, mime: str, content: bytes, metadata: dict[str, Any], plain: str) -> str:
         name = f"pictures/{self._page}-{hashlib.sha256(content).hexdigest()[:10]}.{PICTURES[mime]}"
         (self._site / name).parent.mkdir(exist_ok=True)
         (self._site / name).write_bytes(content)
         caption = metadata.get("alt") or self._named(plain)
-        size = "".join(f' {side}="{int(metadata[side])}"' for side in ("width", "height") if side in metadata)
-        image = f'<img src="{name}" alt="{html.escape(caption)}"{size}>'
-        return f'<a class="picture" href="{name}" title="this picture alone, at its full size">{image}</a>'
+        lengths = {side: re.match(r"\s*(\d+)(\.\d*)?\s*(px)?\s*$", str(metadata.get(side))) for side in ("width", "height")}
+        size = "".join(f' {side}="{length[1]}"' for side, length in lengths.items() if length)
+        address = urllib.parse.quote(name)
+        image = f'<img src="{address}" alt="{html.escape(caption)}"{size}>'
+        return f'<a class="picture" href="{address}" title="this picture alone, at its full size">{image}</a>'
 
     def _safe(self, found: str, cell: Cell) -> str:
-        """HTML of an output without what would run."""
+        """HTML of an output without what would run or load something."""
         if not found.strip():
             return ""
-        fragment = bs4.BeautifulSoup(found, "html.parser")
-        for element in fragment.find_all(["script", "iframe", "object", "embed", "link"]):
-            self.problems.append(f"cell {cell.get('id')}: <{element.name}> in an output is left out")
-            element.decompose()
-        for element in fragment.find_all(True):
-            for attribute in [name for name in element.attrs if name.startswith("on")]:
-                del element[attribute]
+        fragment = cleaned(found, lambda problem: self.problems.append(f"cell {cell.get('id')}: {problem} in an output is left out"))
         for table in fragment.select("table.dataframe"):
             _align(table)
         return f'<div class="html">{fragment}</div>'
+
+
+def cleaned(found: str, report: Callable[[str], None]) -> bs4.BeautifulSoup:
+    """HTML or SVG without what would run, or come from the network; `report` is told what has been left out."""
+    fragment = bs4.BeautifulSoup(found, "html.parser")
+    for element in fragment.find_all(NOT_SHOWN):
+        report(f"<{element.name}>")
+        element.decompose()
+    for style in fragment.find_all("style"):
+        if _loads(style.get_text()):
+            report("<style> with an address")
+            style.decompose()
+    for element in fragment.find_all(True):
+        for name, value in list(element.attrs.items()):
+            written = " ".join(value) if isinstance(value, list) else str(value)
+            loads = name not in ("alt", "title") and _loads(written)
+            if loads or name.startswith("on") or (name in ADDRESSES and not _harmless(element.name, written)):
+                report(f"<{element.name} {name}>")
+                del element[name]
+    return fragment
+
+
+def _loads(style: str) -> bool:
+    """Does a style sheet, or an attribute that may hold a style, load something? Addresses within the page do not."""
+    plain = re.sub(r"(?s)/\*.*?\*/", "", style)
+    plain = re.sub(r"\\([0-9a-fA-F]{1,6})\s?|\\(.)", lambda match: match[2] or chr(min(int(match[1], 16), 0x10FFFF)), plain)
+    return bool(_LOADING_STYLE.search(plain))
+
+
+def _harmless(element: str, address: str) -> bool:
+    """May an element have this address? Links may lead to the network; what is loaded is here, or in the page itself."""
+    plain = re.sub(r"[\x00-\x20]", "", address).replace("\\", "/")  # as browsers read it
+    try:
+        split = urllib.parse.urlsplit(plain)
+    except ValueError:
+        return False
+    if element in FOLLOWED:
+        return split.scheme.lower() in SCHEMES
+    return plain.lower().startswith("data:image/") or not (split.scheme or split.netloc or ":" in plain.partition("/")[0] or "//" in plain)
 
 
 def _align(table: bs4.Tag) -> None:
@@ -178,6 +240,19 @@ def _pre(written: str, kind: str) -> str:
     return f'<pre class="{kind}" tabindex="0">{ansi2html(written.rstrip())}</pre>' if written.strip() else ""
 
 
+class NotReadable(ValueError):
+    """A file that is no notebook of format 4, or no text. The message says why."""
+
+
 def notebook_cells(path: Path) -> list[Cell]:
     """The cells of a notebook file."""
-    return json.loads(path.read_text(encoding="utf-8"))["cells"]
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise NotReadable(f"not a notebook: {error}") from error
+    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
+        raise NotReadable("not a notebook of format 4: there are no cells")
+    for number, cell in enumerate(notebook["cells"], 1):
+        if not isinstance(cell, dict) or "cell_type" not in cell or not isinstance(cell.get("source"), str | list):
+            raise NotReadable(f"cell {number} has no type or no source")
+    return notebook["cells"]

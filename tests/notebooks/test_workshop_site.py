@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The workshop as a site: whole, without scripts, without the network. How it looks: tests/browser."""
 
+import json
 import pathlib
 import re
 import subprocess
@@ -10,6 +11,9 @@ from html.parser import HTMLParser
 
 import pytest
 from conftest import PROJECT, WORKSHOP, code_cells, outputs_of
+
+sys.path.insert(0, str(PROJECT / "notebooks/site"))
+import build
 
 pytestmark = [
     pytest.mark.timeout(3000),  # the first test waits for all notebooks
@@ -177,3 +181,203 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: pathlib.Path) -> None
     done = subprocess.run([*BUILD, "--to", str(tmp_path), "--no-execute"], capture_output=True, text=True, timeout=60)
     assert done.returncode != 0 and "not empty" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+# ---- small workshops, made here: what a page must not have, and what cannot be shown ---------------------------------
+
+
+def code_cell(*outputs: dict, source: str = "pass", **more: object) -> dict:
+    return {"cell_type": "code", "id": "made", "metadata": {}, "execution_count": 1, "source": source, "outputs": list(outputs)} | more
+
+
+def shown(**data: str) -> dict:
+    return {"output_type": "display_data", "metadata": {}, "data": {name.replace("_", "/"): value for name, value in data.items()}}
+
+
+class Small:
+    """A workshop of files given by the test, and the site made of it."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.workshop = folder / "project/notebooks/workshop"
+        self.workshop.mkdir(parents=True)
+        self.to = folder / "to"
+        self.notebook("00-index.ipynb")
+
+    def notebook(self, name: str, *cells: dict) -> None:
+        path = self.workshop / name
+        path.parent.mkdir(exist_ok=True)
+        title = {"cell_type": "markdown", "id": "title", "metadata": {}, "source": f"# About {path.stem}"}
+        path.write_text(json.dumps({"cells": [title, *cells], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+
+    def build(self) -> list[str]:
+        site = build.Site(self.workshop.parents[1], self.to, self.workshop.parents[1] / "executed", execute=False)
+        site.build()
+        return site.problems
+
+    def page(self, name: str = "index.html") -> str:
+        return (self.to / name).read_text()
+
+
+@pytest.fixture
+def small(tmp_path: pathlib.Path) -> Small:
+    return Small(tmp_path)
+
+
+UNSAFE = [
+    '<a href="javascript:alert(1)">it</a>',
+    '<a href=" java&#10;script:alert(1)">it</a>',
+    '<a href="vbscript:x">it</a>',
+    '<a href="data:text/html,x">it</a>',
+    '<meta http-equiv="refresh" content="0; url=http://a.example">',
+    '<base href="http://a.example/">',
+    '<form action="http://a.example"><b>x</b></form>',
+    '<style>@import url(http://a.example/x.css);</style>',
+    "<style>@\\69mport 'http://a.example/x.css';</style>",
+    '<style>p { background: u/**/rl(//a.example) }</style>',
+    '<p style="background: url(http://a.example/x.png)">it</p>',
+    '<p style="background: \\75rl(http://a.example/x.png)">it</p>',
+    '<svg><image href="http://a.example/x.png"/></svg>',
+    '<svg><image xlink:href="//a.example/x.png"/></svg>',
+    '<svg><use href="http://a.example/x.svg#a"/></svg>',
+    '<svg><rect fill="url(http://a.example/x.svg#a)"/></svg>',
+    '<svg><a href="#"><animate attributeName="href" to="javascript:alert(1)"/></a></svg>',
+    '<img src="http://a.example/x.png">',
+    '<img src="\\\\a.example/x.png">',
+    '<img srcset="x.png 1x, //a.example/x.png 2x">',
+    '<table background="http://a.example/x.png"></table>',
+    '<p onclick="alert(1)">it</p>',
+    '<button formaction="javascript:alert(1)">it</button>',
+    '<iframe srcdoc="x"></iframe>',
+    "<script>alert(1)</script>",
+]
+
+
+@pytest.mark.parametrize("unsafe", UNSAFE)
+def test_what_would_run_or_load_something_is_left_out_and_reported(small: Small, unsafe: str) -> None:
+    small.notebook("01-output.ipynb", code_cell(shown(text_html=f"<i>before</i>{unsafe}")))
+    small.notebook("02-text.ipynb", {"cell_type": "markdown", "id": "made", "metadata": {}, "source": f"before\n\n<div>{unsafe}</div>"})
+    problems = small.build()
+    for name in "01-output", "02-text":
+        page = small.page(f"{name}.html")
+        assert "before" in page
+        assert not re.search(r"a\.example|alert|script:|srcdoc|data:text|<form|http-equiv", page)
+        assert any(name in problem and "is left out" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("safe", [
+    '<a href="https://docs.python.org/3/">it</a>', '<a href="mailto:a@b.example">it</a>', '<a href="#About-01-output">it</a>',
+    '<img alt="a dot" src="data:image/png;base64,AAAA">', '<svg><rect fill="url(#gradient)"/><use href="#it"/></svg>',
+    '<p title="url(x)" style="color: red">it</p>',
+])  # fmt: skip
+def test_what_does_not_is_kept(small: Small, safe: str) -> None:
+    small.notebook("01-output.ipynb", code_cell(shown(text_html=safe)))
+    assert small.build() == []
+    assert Page(small.to / "01-output.html").tags.count(safe[1:].partition(" ")[0].partition(">")[0]) > 0
+    for value in re.findall(r'(?:href|src|fill|style)="([^"]*)"', safe):
+        assert value in small.page("01-output.html")
+
+
+def test_an_svg_picture_that_would_run_something_is_not_shown(small: Small) -> None:
+    small.notebook("01-x.ipynb", code_cell(shown(**{"image_svg+xml": "<svg><script>alert(1)</script></svg>", "text_plain": "in words"})))
+    (problem,) = small.build()
+    assert "SVG" in problem and "in words" in small.page("01-x.html")
+    assert not (small.to / "pictures").exists()
+
+
+def test_names_that_collide_are_reported_and_nothing_is_overwritten(small: Small) -> None:
+    for name in "90-x", "90-X":
+        small.notebook(f"{name}.ipynb", code_cell())
+    (small.workshop / "index.md").write_text("# Another\n")
+    problems = small.build()
+    assert len(problems) == 2 and all("its page cannot be" in problem for problem in problems)
+    assert "About 00-index" in small.page() and "Another" in small.page("index-2.html")
+    titles = {re.findall(r"<h1[^>]*>([^<]*)", small.page(f"{name}.html"))[0] for name in ("90-x", "90-x-2")}
+    assert titles == {"About 90-x", "About 90-X"}
+
+
+def test_links_to_files_with_odd_names(small: Small) -> None:
+    name = '91-a "b" #1 50%'
+    small.notebook(f"{name}.ipynb", {"cell_type": "markdown", "id": "x", "metadata": {}, "source": "## 5%41\n\n[there](#5%2541)"},
+                   code_cell(shown(image_png="AAAA", text_plain="a dot")))  # fmt: skip
+    assert small.build() == []
+    for page in map(Page, small.to.glob("*.html")):
+        for address in page.links + page.loaded:
+            split = urllib.parse.urlsplit(address)
+            assert (small.to / urllib.parse.unquote(split.path)).exists(), address
+            assert split.path or urllib.parse.unquote(split.fragment) in page.ids, address
+
+
+def test_what_cannot_be_read_is_a_problem_under_its_own_name(small: Small) -> None:
+    files = {"91-empty.ipynb": "", "92-old.ipynb": '{"worksheets": [], "nbformat": 3}', "93-list.ipynb": "[]", "94-bytes.md": "\udcff"}
+    for name, content in files.items():
+        (small.workshop / name).write_text(content, errors="surrogateescape")
+    small.notebook("95-no-outputs.ipynb", {"cell_type": "code", "id": "made", "source": "1"})
+    small.notebook("96-no-source.ipynb", {"cell_type": "code", "id": "made", "outputs": []})
+    small.notebook("97-no-base64.ipynb", code_cell(shown(image_png="A", text_plain="in words")))
+    small.notebook("98-no-data.ipynb", code_cell({"output_type": "display_data"}))
+    problems = "\n".join(small.build())
+    for name in [*files, "96-no-source.ipynb"]:
+        assert f"{name} cannot be read: " in problems
+    assert "95-no-outputs.ipynb has no outputs" in problems
+    assert "97-no-base64.ipynb: cell made: image/png" in problems and "in words" in small.page("97-no-base64.html")
+    assert "98-no-data.ipynb: cell made: its outputs cannot be read" in problems
+
+
+def test_a_width_in_pixels_and_one_that_is_none(small: Small) -> None:
+    for number, width in enumerate(("100px", 100, "wide")):
+        output = shown(image_png="AAAA", text_plain="a dot") | {"metadata": {"image/png": {"width": width}}}
+        small.notebook(f"0{number + 1}-x.ipynb", code_cell(output))
+    assert small.build() == []
+    assert ['width="100"' in small.page(f"0{number}-x.html") for number in (1, 2, 3)] == [True, True, False]
+
+
+def test_missing_outputs_of_a_solution_are_reported_under_its_name(small: Small) -> None:
+    small.notebook("01-x.ipynb", code_cell())
+    small.notebook("solutions/01-x.ipynb", code_cell(execution_count=None))
+    (problem,) = small.build()
+    assert "solutions/01-x.ipynb has no outputs" in problem
+
+
+def test_a_site_takes_the_place_of_the_one_before_and_of_nothing_else(small: Small, tmp_path: pathlib.Path) -> None:
+    small.notebook("01-x.ipynb", code_cell(shown(image_png="AAAA", text_plain="a dot")))
+    assert small.build() == []
+    (small.to / "mine.txt").write_text("mine")
+    (small.to / "pictures/mine.txt").write_text("mine")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/mine.txt").write_text("mine")
+    (small.to / "link").symlink_to(tmp_path / "elsewhere")
+    (small.to / "02-y.html").write_text("mine")
+    (small.workshop / "01-x.ipynb").unlink()
+    small.notebook("02-y.ipynb", code_cell())
+    for _ in range(2):
+        (problem,) = small.build()
+        assert "02-y.html is not of the site" in problem
+        kept = {path.relative_to(small.to).as_posix() for path in small.to.rglob("*")}
+        assert kept == {"index.html", "02-y.html", "style.css", build.MARK, "mine.txt", "pictures", "pictures/mine.txt", "link"}
+        assert {(small.to / name).read_text() for name in ("mine.txt", "pictures/mine.txt", "02-y.html", "link/mine.txt")} == {"mine"}
+
+
+def test_a_site_of_an_earlier_version_is_replaced(small: Small, tmp_path: pathlib.Path) -> None:
+    (small.to / "pictures").mkdir(parents=True)
+    (small.to / "link").symlink_to(tmp_path)
+    for name in build.MARK, "01-gone.html", "pictures/old.png":
+        (small.to / name).touch()
+    assert small.build() == []
+    assert {path.name for path in small.to.iterdir()} == {"index.html", "style.css", build.MARK, "link"}
+
+
+def test_a_build_that_fails_leaves_the_site_before(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert small.build() == []
+    monkeypatch.setattr(build, "markdown", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        small.build()
+    assert "About 00-index" in small.page()
+    monkeypatch.undo()
+    assert small.build() == []
+
+
+def test_a_file_in_place_of_the_folder(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for to in tmp_path / "file", tmp_path / "file/below":
+        done = subprocess.run([*BUILD, "--to", str(to), "--no-execute"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and "give another folder" in done.stderr and "Traceback" not in done.stderr
