@@ -56,8 +56,10 @@ class Outcome:
 def predict(name: str, question: str, choices: Sequence[str], answer: str | None = None) -> Prediction:
     """Show a question; with `answer`, keep the reader's prediction for `outcome`.
 
-    Raises ValueError if `answer` is none of `choices`.
+    Raises ValueError if there are no choices, or `answer` is none of them.
     """
+    if not choices:
+        raise ValueError(f"the prediction {name!r} needs choices")
     if answer is not None and answer not in choices:
         raise ValueError(f"{answer!r} is none of the choices: {', '.join(choices)}")
     _kept[name] = Prediction(name, question, tuple(choices), answer)
