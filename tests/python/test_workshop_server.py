@@ -85,6 +85,39 @@ def test_workers_of_each_kind_share_a_port(serving, kind: str) -> None:
         answer_of(listener.port, "/")
 
 
+def test_connections_on_which_nothing_comes_keep_nobody_waiting(serving) -> None:
+    listener, job = serving("threads", "server.serve_wsgi(wsgi, listener)")
+    listener.hand_out(2)
+    idle = [socket.create_connection(("127.0.0.1", listener.port)) for _ in range(5)]
+    gone = socket.create_connection(("127.0.0.1", listener.port))
+    gone.close()
+    assert answer_of(listener.port, "/a") == (200, b"/a")
+    idle[0].sendall(b"GET /late HTTP/1.0\r\n\r\n")
+    assert idle[0].makefile("rb").read().endswith(b"/late")
+    listener.close()
+    assert sum(job.result(60)) == 2
+    for sock in idle[1:]:
+        with contextlib.suppress(ConnectionResetError):
+            assert sock.recv(1) == b""
+    for sock in idle:
+        sock.close()
+
+
+def test_half_a_request_ends_after_a_short_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_REQUEST_TIMEOUT", 0.2)
+    answered: list[int] = []
+    with server.Listener() as listener:
+        copied = pickle.loads(pickle.dumps(listener))
+        thread = threading.Thread(target=lambda: answered.append(server.serve_wsgi(lambda environ, start: [], copied)))
+        thread.start()
+        listener.hand_out(1)
+        with socket.create_connection(("127.0.0.1", listener.port), timeout=60) as half:
+            half.sendall(b"GET / HT")
+            assert half.recv(1) == b""
+    thread.join(60)
+    assert answered == [0]
+
+
 @needs_uvicorn
 def test_uvicorn_serves_in_workers_of_each_kind(serving, kind: str) -> None:
     listener, job = serving(kind, "server.serve_asgi(asgi, listener)")
@@ -167,6 +200,43 @@ async def get_square(number: int) -> int:
 
 
 @needs_uvicorn
+def test_what_an_application_prints_is_no_answer(tmp_path: Path, capfd) -> None:
+    (tmp_path / "talking_app.py").write_text(f"""
+import os
+print("hello")
+print('{{"port": 1}}', flush=True)
+os.write(1, b"from below")
+{ASGI.replace("headers =", "print('asked', flush=True); headers =")}
+""")
+    with server.Child("talking_app:asgi", tmp_path) as child:
+        port = int(child.url.rpartition(":")[2])
+        assert answer_of(port, "/") == (200, b"ok")
+        with child.recording():
+            assert answer_of(port, "/") == (200, b"ok")
+    said = capfd.readouterr().err
+    assert "hello" in said and "from below" in said and "asked" in said
+
+
+@needs_uvicorn
+def test_a_command_that_a_child_cannot_carry_out_is_an_error_and_the_next_one_works(tmp_path: Path) -> None:
+    (tmp_path / "plain_app.py").write_text(ASGI)
+    with server.Child("plain_app:asgi", tmp_path) as child:
+        with child.recording():
+            with pytest.raises(RuntimeError, match="it records already"):
+                with child.recording():
+                    pass
+        assert child.run is not None
+        for command, says in (({"save": "x"}, "does not record"), ({"sing": "x"}, "does not record")):
+            with pytest.raises(RuntimeError, match=says):
+                child._ask(command)
+        child._ask({"record": "x"})
+        with pytest.raises(RuntimeError, match="the server cannot do that"):
+            child._ask({"save": str(tmp_path / "no" / "run.json")})
+        with child.recording():
+            pass
+
+
+@needs_uvicorn
 def test_a_child_that_does_not_start_is_reported(tmp_path: Path, capfd) -> None:
     (tmp_path / "broken_app.py").write_text("raise SystemExit('no such luck')")
     with pytest.raises(RuntimeError, match="has ended"):
@@ -183,6 +253,10 @@ def http_server() -> Iterator[str]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            if self.path == "/304":
+                self.send_response(304)
+                self.end_headers()
+                return
             status = 200 if self.path in ("/close", "/keep?x=1", "/keep") else 500
             self.send_response(status)
             self.send_header("Content-Length", "2")
@@ -218,11 +292,11 @@ def test_two_targets_are_under_load_at_the_same_time(http_server: str) -> None:
 
 
 def test_a_server_that_only_fails_or_is_not_there_is_an_error(http_server: str) -> None:
-    with pytest.raises(RuntimeError, match="no answer with status 200"):
+    with pytest.raises(RuntimeError, match="no answer with a status from 200 to 399"):
         load.run(load.Target(f"{http_server}/other", clients=1), requests=3)
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
-    with pytest.raises(RuntimeError, match="no answer with status 200"):
+    with pytest.raises(RuntimeError, match="no answer with a status from 200 to 399"):
         load.run(load.Target(f"http://127.0.0.1:{port}/", clients=1), requests=3)
 
 
@@ -232,8 +306,42 @@ def test_wrk_reports_the_same_figures(http_server: str) -> None:
     assert result.tool == "wrk"
     assert result.requests > 0 and result.errors == 0
     assert 0 < result.p50 <= result.p99
-    (bad,) = load.run(load.Target(f"{http_server}/other", clients=2), seconds=1)
-    assert bad.requests == 0 and bad.errors > 0
+
+
+@pytest.mark.parametrize("use_wrk", [False, True])
+def test_both_tools_say_the_same_of_a_server_that_only_fails(http_server: str, use_wrk: bool) -> None:
+    with pytest.raises(RuntimeError, match="/other gave no answer with a status from 200 to 399"):
+        load.run(load.Target(f"{http_server}/other", clients=2), seconds=1, use_wrk=use_wrk)
+
+
+@pytest.mark.parametrize("use_wrk", [False, True])
+def test_both_tools_count_answers_without_a_body(http_server: str, use_wrk: bool) -> None:
+    (result,) = load.run(load.Target(f"{http_server}/304", clients=2), seconds=1, use_wrk=use_wrk)
+    assert result.requests > 0 and result.errors == 0
+
+
+@pytest.mark.parametrize("target, named, says", [
+    ({}, {"seconds": -1}, "seconds is a number above 0, not -1"), ({}, {"seconds": 0}, "seconds is"), ({}, {"seconds": "1"}, "seconds is"),
+    ({}, {"seconds": float("nan")}, "seconds is"), ({}, {"seconds": float("inf")}, "seconds is"),
+    ({}, {"requests": 0}, "requests is a whole number from 1 on, not 0"), ({}, {"requests": 1.5}, "requests is"),
+    ({"clients": 0}, {}, "clients is a whole number from 1 on, not 0"), ({"clients": 2.0}, {}, "clients is"),
+    ({"pause": -0.1}, {}, "pause is a number of seconds from 0 on, not -0.1"),
+    ({"url": "http://127.0.0.1:99999/"}, {}, "a port up to 65535"), ({"url": "http://127.0.0.1:0/"}, {}, "no address"),
+    ({"url": "http://127.0.0.1:x/"}, {}, "no address"), ({"url": "127.0.0.1:80/"}, {}, "no address"), ({"url": ""}, {}, "no address"),
+    ({"url": "https://127.0.0.1/"}, {}, "no address"), ({"url": "http:///x"}, {}, "no address"), ({"url": None}, {}, "no address"),
+    ({"url": "http://127.0.0.1/a b"}, {}, "no address"), ({"url": "http://[::1/"}, {}, "no address"),
+])
+@pytest.mark.parametrize("use_wrk", [False, True])
+def test_a_load_that_cannot_be_is_refused_with_one_line(target: dict, named: dict, says: str, use_wrk: bool) -> None:
+    with pytest.raises(ValueError, match=says) as refused:
+        load.run(load.Target(**{"url": "http://127.0.0.1:9/", **target}), **named, use_wrk=use_wrk)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_program_refuses_a_load_that_cannot_be(capsys) -> None:
+    with pytest.raises(SystemExit):
+        load.main(["http://127.0.0.1:99999/"])
+    assert capsys.readouterr().err.endswith("with a port up to 65535\n")
 
 
 def test_the_generator_is_a_program(http_server: str, capsys) -> None:
@@ -324,7 +432,7 @@ def test_the_right_endpoint_passes() -> None:
 
 def wsgi_answer(body=None, status="200 OK", other="404 Not Found", starts=True, length=None):
     def application(environ, start_response):
-        limit = environ["PATH_INFO"].rpartition("/")[2]
+        limit = environ["PATH_INFO"].removeprefix("/primes/")
         if not limit.isdecimal():
             start_response(other, [])
             return []

@@ -23,6 +23,7 @@ import time
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class Result:
     """What the clients of one target saw. Times are in seconds."""
 
     requests: int
-    """Answers with status 200."""
+    """Answers with a status from 200 to 399."""
     errors: int
     """Other answers, and connections that failed."""
     seconds: float
@@ -74,14 +75,17 @@ def run(*targets: Target, seconds: float = 1.0, requests: int | None = None, use
     It goes on for `seconds`, or with `requests` until that many have been sent to each target. wrk knows neither a
     number of requests nor pauses, and its time is in whole seconds: where these are asked for, the clients are ours.
 
-    *Failure*: RuntimeError if a generator fails or does not end.
+    *Failure*: ValueError, with one line, for what cannot be run; RuntimeError if a generator fails or does not end, or a
+    target gave no answer with a status from 200 to 399.
     """
+    for target in targets:
+        _check(target, seconds, requests)
     with tempfile.TemporaryDirectory(prefix="xcores-load-") as folder:
         commands = [_command(target, seconds, requests, use_wrk, Path(folder)) for target in targets]
         started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
                    for command in commands]
         try:
-            return [_result(process, seconds) for process in started]
+            return [_result(process, seconds, target.url) for process, target in zip(started, targets, strict=True)]
         finally:
             for process in started:
                 if process.poll() is None:
@@ -99,6 +103,25 @@ def percentile(latencies: Sequence[float], percent: float) -> float:
     return sorted(latencies)[math.ceil(len(latencies) * percent / 100) - 1]
 
 
+def _check(target: Target, seconds: float | None, requests: int | None) -> None:
+    """Refuse what cannot be run, with one line."""
+    try:
+        address = urllib.parse.urlsplit(target.url)
+        usable = address.scheme == "http" and bool(address.hostname) and address.port != 0
+    except (AttributeError, TypeError, ValueError):  # not a string; a port that is no number, or none up to 65535
+        usable = False
+    if not usable or not target.url.isascii() or any(letter <= " " for letter in target.url):
+        raise ValueError(f"{target.url!r} is no address to ask; it is like 'http://127.0.0.1:8000/path', with a port up to 65535")
+    if isinstance(target.clients, bool) or not isinstance(target.clients, Integral) or target.clients < 1:
+        raise ValueError(f"clients is a whole number from 1 on, not {target.clients!r}")
+    if not isinstance(target.pause, Real) or not 0 <= target.pause < math.inf:
+        raise ValueError(f"pause is a number of seconds from 0 on, not {target.pause!r}")
+    if seconds is not None and (not isinstance(seconds, Real) or not 0 < seconds < math.inf):
+        raise ValueError(f"seconds is a number above 0, not {seconds!r}")
+    if requests is not None and (isinstance(requests, bool) or not isinstance(requests, Integral) or requests < 1):
+        raise ValueError(f"requests is a whole number from 1 on, not {requests!r}")
+
+
 def _command(target: Target, seconds: float, requests: int | None, use_wrk: bool, folder: Path) -> list[str]:
     wrk = shutil.which("wrk") if use_wrk and requests is None and not target.pause and seconds == int(seconds) else None
     if wrk is None:
@@ -111,7 +134,7 @@ def _command(target: Target, seconds: float, requests: int | None, use_wrk: bool
             "--timeout", "30s", "--script", str(script), target.url]
 
 
-def _result(process: subprocess.Popen[bytes], seconds: float) -> Result:
+def _result(process: subprocess.Popen[bytes], seconds: float, url: str) -> Result:
     try:
         out, err = process.communicate(timeout=seconds + _GRACE_SECONDS)
     except subprocess.TimeoutExpired:
@@ -121,7 +144,14 @@ def _result(process: subprocess.Popen[bytes], seconds: float) -> Result:
     if process.returncode or not found:
         raise RuntimeError(f"the load generator failed: {(err or out).decode().strip()}")
     figures: dict[str, Any] = json.loads(found[-1])
-    return Result(**{"tool": "wrk", **figures, "requests": figures["requests"] - _bad_status(lines)})
+    answers = figures["requests"] - _bad_status(lines)
+    if answers < 1:
+        raise RuntimeError(f"the load generator failed: {_no_answer(url)}")
+    return Result(**{"tool": "wrk", **figures, "requests": answers})
+
+
+def _no_answer(url: str) -> str:
+    return f"{url} gave no answer with a status from 200 to 399"
 
 
 def _bad_status(lines: Sequence[str]) -> int:
@@ -150,7 +180,7 @@ class _Clients:
             for _ in range(self._target.clients):
                 group.create_task(self._client())
         if not self._latencies:
-            raise SystemExit(f"{self._target.url} gave no answer with status 200")
+            raise SystemExit(_no_answer(self._target.url))
         return Result(len(self._latencies), self._errors, time.perf_counter() - start, percentile(self._latencies, 50),
                       percentile(self._latencies, 99))
 
@@ -170,7 +200,7 @@ class _Clients:
                 status, keeps = await self._ask(*connection)
             except (OSError, EOFError, ValueError):
                 status, keeps = 0, False
-            if status == 200:
+            if 200 <= status < 400:
                 self._latencies.append(time.perf_counter() - start)
             else:
                 self._errors += 1
@@ -189,8 +219,9 @@ class _Clients:
         version, status = head[0].split(" ", 2)[:2]
         pairs = (line.split(":", 1) for line in head[1:] if line)
         headers = {name.strip().lower(): value.strip() for name, value in pairs}
-        if "content-length" in headers:
-            await reader.readexactly(int(headers["content-length"]))
+        has_body = status not in ("204", "304")
+        if "content-length" in headers or not has_body:
+            await reader.readexactly(int(headers["content-length"]) if has_body else 0)
             return int(status), version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
         await reader.read()  # to the end of the connection
         return int(status), False
@@ -206,7 +237,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     limit.add_argument("--requests", type=int)
     given = parser.parse_args(arguments)
     seconds = 1.0 if given.seconds is None and given.requests is None else given.seconds
-    clients = _Clients(Target(given.url, given.clients, given.pause), seconds, given.requests)
+    target = Target(given.url, given.clients, given.pause)
+    try:
+        _check(target, seconds, given.requests)
+    except ValueError as error:
+        parser.error(str(error))
+    clients = _Clients(target, seconds, given.requests)
     print(json.dumps(asdict(asyncio.run(clients.run()))))
 
 

@@ -35,7 +35,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from xcores.run_object import Run
@@ -44,6 +44,8 @@ _HOST = "127.0.0.1"
 _BACKLOG = 128
 _TIMEOUT = 60.0
 """Seconds that one side waits for the other before it gives up."""
+_REQUEST_TIMEOUT = 5.0
+"""Seconds that `serve_wsgi` waits for the rest of a request, and for a client to take its answer."""
 
 
 def memory_of(process_id: int) -> int:
@@ -174,7 +176,8 @@ def serve_asgi(application: Callable[..., Any], listener: Listener) -> int:
 def serve_wsgi(application: Callable[..., Any], listener: Listener) -> int:
     """Serve a WSGI application with the standard library until the listener closes; how many requests were answered.
 
-    One request after the other, each on a connection of its own.
+    One request after the other, each on a connection of its own. A connection on which nothing has come keeps nobody waiting,
+    and is closed at the end.
     """
     from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -191,22 +194,50 @@ def serve_wsgi(application: Callable[..., Any], listener: Listener) -> int:
     server.setup_environ()
     server.set_app(application)
     sock.setblocking(False)  # another worker may take a connection that this one has seen
-    with control, server, selectors.DefaultSelector() as selector:
+    with control, server, selectors.DefaultSelector() as selector, contextlib.closing(_Connections(selector)) as connections:
         selector.register(sock, selectors.EVENT_READ)
         selector.register(control, selectors.EVENT_READ)
         control.sendall(b"r")
         while True:
-            ready = {key.fileobj for key, _ in selector.select()}
-            if control in ready:
+            ready = selector.select()
+            if any(key.fileobj is control for key, _ in ready):
                 return answered
-            try:
-                connection, address = sock.accept()
-            except BlockingIOError:
-                continue
-            connection.settimeout(_TIMEOUT)
-            with contextlib.suppress(OSError):  # a client that has gone
-                server.process_request(connection, address)
-                answered += 1
+            requests = [key.data for key, _ in ready if key.data is not None]
+            if not requests:  # those that have come are first: this worker takes no more than it can do
+                connections.accept(sock)
+            for connection, address in requests:
+                with connections.taken(connection), contextlib.suppress(OSError):  # a client that has gone
+                    if connection.recv(1, socket.MSG_PEEK):
+                        server.process_request(connection, address)
+                        answered += 1
+
+
+class _Connections:
+    """Accepted connections on which no request has come yet; the data of the selector is the connection and its address."""
+
+    def __init__(self, selector: selectors.BaseSelector) -> None:
+        self._selector = selector
+        self._open: set[socket.socket] = set()
+
+    def accept(self, listening: socket.socket) -> None:
+        """Take a connection, if no other worker has done so."""
+        with contextlib.suppress(OSError):
+            connection, address = listening.accept()
+            connection.settimeout(_REQUEST_TIMEOUT)
+            self._open.add(connection)
+            self._selector.register(connection, selectors.EVENT_READ, (connection, address))
+
+    @contextlib.contextmanager
+    def taken(self, connection: socket.socket) -> Iterator[None]:
+        """Its request is answered in the block, and then it is closed."""
+        self._selector.unregister(connection)
+        self._open.remove(connection)
+        with connection:
+            yield
+
+    def close(self) -> None:
+        for connection in self._open:
+            connection.close()
 
 
 def _quiet_server(application: Any, ready: Callable[[], object]) -> Any:
@@ -265,7 +296,10 @@ class Child:
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
-        """Record what the server's threads and processes do in the block; afterwards that is `run`."""
+        """Record what the server's threads and processes do in the block; afterwards that is `run`.
+
+        *Failure*: RuntimeError if the server cannot record, as where it does so already.
+        """
         import xcores
 
         with tempfile.TemporaryDirectory(prefix="xcores-server-") as folder:
@@ -293,6 +327,8 @@ class Child:
         if not line:
             raise RuntimeError("the server has ended; what it wrote before is above")
         answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise RuntimeError(f"the server cannot do that: {answer['error']}")
         return answer
 
     def _end(self) -> None:
@@ -310,10 +346,15 @@ class Child:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serve an application on a free port, which is written to stdout, until the end of stdin."""
+    """Serve an application on a free port, which is written to stdout, until the end of stdin.
+
+    What the application prints goes to stderr: stdout has nothing but answers.
+    """
     parser = argparse.ArgumentParser(prog="python3 -m xcores.workshop.server", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("application", help="module:attribute")
     module, _, attribute = parser.parse_args(arguments).application.partition(":")
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
     sys.path.insert(0, os.getcwd())
     application = getattr(importlib.import_module(module), attribute or "app")
 
@@ -321,29 +362,48 @@ def main(arguments: list[str] | None = None) -> None:
         port = listening.getsockname()[1]
 
         def begin() -> None:
-            print(json.dumps({"port": port}), flush=True)
-            threading.Thread(target=_obey, args=(server,), name="commands", daemon=True).start()
+            print(json.dumps({"port": port}), file=answers)
+            threading.Thread(target=_obey, args=(server, answers), name="commands", daemon=True).start()
 
         server = _quiet_server(application, ready=begin)
         asyncio.run(server.serve(sockets=[listening]))
 
 
-def _obey(server: Any) -> None:
+def _obey(server: Any, answers: TextIO) -> None:
     """Records when told to; at the end of stdin, the server ends."""
-    import xcores
-    from xcores.run_object import Run
-
-    recording: Any = None
+    recorder = _Recorder()
     for line in sys.stdin:
-        command = json.loads(line)
+        try:
+            recorder.obey(json.loads(line))
+            answer = {}
+        except Exception as error:  # the next command has to be answered too
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), file=answers)
+    server.should_exit = True
+
+
+class _Recorder:
+    """Carries out the commands {"record": …} and {"save": path}."""
+
+    def __init__(self) -> None:
+        self._recording: Any = None
+
+    def obey(self, command: dict[str, str]) -> None:
+        import xcores
+        from xcores.run_object import Run
+
         if "record" in command:
+            if self._recording is not None:
+                raise RuntimeError("it records already")
             recording = xcores.record()
             recording.__enter__()
-        else:
-            recording.__exit__(None, None, None)
-            Run(recording.report, "server").save(command["save"])
-        print("{}", flush=True)
-    server.should_exit = True
+            self._recording = recording
+            return
+        if self._recording is None:
+            raise RuntimeError("it does not record")
+        recording, self._recording = self._recording, None
+        recording.__exit__(None, None, None)
+        Run(recording.report, "server").save(command["save"])
 
 
 if __name__ == "__main__":
