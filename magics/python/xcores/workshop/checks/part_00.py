@@ -2,6 +2,7 @@
 """The exercise of the index, which shows what a check does."""
 
 import os
+from numbers import Integral
 from typing import Any
 
 from xcores.workshop.exercises import NotYet, exercise
@@ -15,7 +16,7 @@ def cores_of_this_process(answer: Any) -> str:
         raise NotYet("That is a function. Call it, with () behind its name.")
     if isinstance(answer, (set, frozenset, list, tuple)):
         raise NotYet("That is a collection of cores. How many are in it?")
-    if isinstance(answer, bool) or not isinstance(answer, int):
+    if isinstance(answer, bool) or not isinstance(answer, Integral):
         raise NotYet(f"The answer is a whole number, not {type(answer).__name__}.")
     if answer in (usable, os.process_cpu_count()):
         return (f"{answer} cores: that is how many workers a cell gets if you give no number. A check that does not pass says what to look "

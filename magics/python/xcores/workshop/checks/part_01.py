@@ -3,6 +3,7 @@
 
 import math
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 from xcores.run_object import Run
@@ -47,6 +48,7 @@ _CASES: tuple[tuple[tuple[int, float, float, int, int, int], float, str], ...] =
     ((4, 0, 1, 1, 4, 4), 4, "four jobs that compute, on one worker: further cores do not help it"),
     ((8, 1, 0.5, 4, 4, 1), 4, "jobs that wait and compute, with one GIL: the computing of all of them takes longer than the two rounds of a worker"),
     ((3, 1, 1, 2, 2, 2), 4, "three jobs for two workers: one of them has two jobs, so use math.ceil"),
+    ((5, 1, 1, 4, 4, 4), 4, "five jobs for four workers: one of them has two jobs, so use math.ceil, not round"),
 )  # fmt: skip
 
 
@@ -61,9 +63,15 @@ def least_time(answer: Any) -> str:
         if found is ... or found is None:
             what = "an Ellipsis, the ... of its body" if found is ... else "None"
             raise NotYet(f"{call} returns {what}. Let it return the max() of the two terms.")
+        if not isinstance(found, Real):
+            raise NotYet(f"{call} returns {type(found).__name__}. Let it return a number of seconds.")
         if not math.isclose(found, right):
             raise NotYet(f"{call} is {found:g}, but should be {right:g}: {what}.")
     return "Waiting is limited by the number of workers; computing by workers, cores and GILs, whichever is least."
+
+
+_LEAST_CPU_SECONDS = 0.005
+"""A small part of what count_primes(60_000) takes, and much more than what a cell takes that computes nothing."""
 
 
 @exercise("01-no-gil-wait")
@@ -79,6 +87,9 @@ def no_gil_wait(answer: Any) -> str:
         raise NotYet("There is only one worker, which has nothing to wait for. Use two.")
     if {worker["result"] for worker in workers} != {"6057"}:
         raise NotYet("The workers should both return count_primes(60_000), as before.")
+    idle = [worker["worker"] for worker in workers if (worker["cpu_s"] or 0) < _LEAST_CPU_SECONDS]
+    if idle:
+        raise NotYet(f"The result of worker {idle[0]} is right, but it took almost no CPU time. Let both compute count_primes(60_000).")
     if any(len(gil["workers"]) > 1 for gil in answer.report["gils"]):
         waited = sum(worker["gil_wait_s"] or 0 for worker in workers) / sum(worker["run_s"] or 0 for worker in workers)
         shared = "" if answer.kind == "threads" else ", because of --gil shared"

@@ -4,7 +4,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from xcores.workshop.exercises import NotYet, exercise
+from xcores.workshop.exercises import NotYet, exercise, listed
 
 _IN_ORDER = ("GIL", "C interpreters", "two cores", "multiprocessing", "Gilectomy", "own GIL")
 _HINTS = {
@@ -47,19 +47,19 @@ def open_peps(answer: _OpenPeps) -> str:
     """A function of events and a day: the PEPs that were created and not released, sorted."""
     if not callable(answer):
         raise NotYet("The answer is the function itself: answer = open_peps, without calling it.")
-    events: list[_Event] = [
+    events: list[_Event] = [  # a set of 9 and 16 is not in order
         {"date": "1992", "title": "no PEP"},
-        {"date": "2001-02-03", "peps": [20], "step": "created"},
-        {"date": "2001-05-06", "peps": [10], "step": "created"},
-        {"date": "2001-08-01", "peps": [10], "step": "accepted"},
-        {"date": "2002-01-01", "peps": [10, 20, 30], "step": "released"},
+        {"date": "2001-02-03", "peps": [16], "step": "created"},
+        {"date": "2001-05-06", "peps": [9], "step": "created"},
+        {"date": "2001-08-01", "peps": [9], "step": "accepted"},
+        {"date": "2002-01-01", "peps": [9, 16, 30], "step": "released"},
         {"date": "2003-01-01", "peps": [40], "step": "created"},
     ]
     expected: list[tuple[str, list[int], str]] = [
         ("2000-12-31", [], "Nothing had been created on that day."),
-        ("2001-12-31", [10, 20], "Both had been created. An event \"accepted\" is not a release."),
+        ("2001-12-31", [9, 16], "Both had been created. An event \"accepted\" is not a release."),
         ("2002-01-01", [], "Both were released on that very day, and \"on or before\" includes it."),
-        ("2001-02-03", [20], "PEP 20 was created on that very day, and \"on or before\" includes it."),
+        ("2001-02-03", [16], "PEP 16 was created on that very day, and \"on or before\" includes it."),
         ("2009-01-01", [40], "Only PEP 40 was created and never released."),
     ]
     for day, peps, reason in expected:
@@ -70,7 +70,7 @@ def open_peps(answer: _OpenPeps) -> str:
                          "event.get(\"peps\", []) helps.") from None
         if found is None:
             raise NotYet("The function returns None. Does it have a return statement?")
-        numbers = list(found)
+        numbers = listed(found)
         if numbers == [] and peps:
             raise NotYet(f"For {day} the function returns nothing, and should return {peps}. {reason} "
                          "Collect the created ones first, then take the released ones away.")

@@ -3,11 +3,11 @@
 
 import gc
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from xcores.workshop.exercises import NotYet, exercise
+from xcores.workshop.exercises import NotYet, exercise, listed
 
 
 class _Target:
@@ -83,7 +83,7 @@ def orders(answer: Any) -> str:
     if not isinstance(answer, str):
         if not isinstance(answer, Iterable):
             raise NotYet(f'Give a string of twelve letters, such as "AAAAAABBBBBB", instead of {type(answer).__name__}.')
-        answer = "".join(str(letter) for letter in answer)
+        answer = "".join(str(letter) for letter in listed(answer))
     if set(answer) - {"A", "B"}:
         raise NotYet(f"{min(set(answer) - {'A', 'B'})!r} is no thread: use the letters A and B only.")
     if (answer.count("A"), answer.count("B")) != (6, 6):
@@ -117,7 +117,9 @@ def immortal(answer: Any) -> str:
     """The set of the names of those candidates that are immortal."""
     if isinstance(answer, str) or not isinstance(answer, Iterable):
         raise NotYet(f'Give a set of names, such as {{"None", "a new list"}}, instead of {type(answer).__name__}.')
-    names = set(answer)
+    if isinstance(answer, Mapping):
+        raise NotYet("That is a dictionary. Give a set of those names alone that are immortal.")
+    names = set(listed(answer))
     unknown = names - _IMMORTAL - _MORTAL.keys()
     if unknown:
         raise NotYet(f"{min(unknown, key=str)!r} is none of the candidates. Use their names, the keys of the dictionary.")

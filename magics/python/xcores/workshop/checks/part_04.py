@@ -7,13 +7,13 @@ limits end what would otherwise hang.
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from xcores.workshop.exercises import NotYet, exercise
+from xcores.workshop.exercises import PATIENCE, NotYet, exercise, limited, limited_together, listed
 
-_LONG = 20.0  # seconds; only an answer that waits for something that never happens takes so long
+_MEETING = 2.0  # seconds; only an answer that keeps the second thread away takes so long
 _CAN_LOSE = {"b", "d", "e"}
 _MISSED = {
     "b": "In `b` the total is read before price() runs, and written after it. Can another thread run in between?",
@@ -32,8 +32,10 @@ def lost_updates(answer: Any) -> str:
     """A set of letters."""
     if isinstance(answer, str):
         raise NotYet('The answer is a set of letters, such as {"a", "b"}.')
+    if isinstance(answer, Mapping):
+        raise NotYet('That is a dictionary. The answer is a set of those letters alone, such as {"a", "b"}.')
     try:
-        letters = {str(letter).strip().lower() for letter in answer}
+        letters = {str(letter).strip().lower() for letter in listed(answer)}
     except TypeError:
         raise NotYet('The answer is a set of letters, such as {"a", "b"}.') from None
     unknown = letters - _CAN_LOSE - _TOO_MUCH.keys()
@@ -49,8 +51,16 @@ def lost_updates(answer: Any) -> str:
             "`a` is safe only with the GIL, and no document promises it.")
 
 
+class _Deadlock(NotYet):
+    """A thread would wait for a lock whose holder waits for this thread."""
+
+
 class _Lock:
     """A lock that tells whether it is held by the thread that asks, and when a thread has to wait for it."""
+
+    _waiting: "dict[int, _Lock]" = {}
+    """For which lock each waiting thread waits; locks of all exercises, whose threads are different ones."""
+    _guard = threading.Lock()
 
     def __init__(self, on_wait: Callable[[], None] = lambda: None, on_take: Callable[["_Lock"], None] = lambda lock: None) -> None:
         self._lock = threading.Lock()
@@ -66,14 +76,32 @@ class _Lock:
             if not blocking:
                 return False
             self._on_wait()
-            if not self._lock.acquire(timeout=_LONG if timeout < 0 else timeout):
-                if timeout < 0:
-                    raise NotYet("The lock was never given back. Use `with lock:`, which does so also after an exception.")
-                return False
+            if timeout >= 0:
+                if not self._lock.acquire(timeout=timeout):
+                    return False
+            else:
+                self._wait()
         self._owner = threading.get_ident()
         self.times_taken += 1
         self._on_take(self)
         return True
+
+    def _wait(self) -> None:
+        thread = threading.get_ident()
+        with self._guard:
+            self._waiting[thread] = self
+            other = self._owner
+            while other is not None and other in self._waiting:
+                other = self._waiting[other]._owner
+                if other == thread:
+                    del self._waiting[thread]
+                    raise _Deadlock("Two threads wait for each other: each one holds the lock that the other one waits for.")
+        try:
+            if not self._lock.acquire(timeout=PATIENCE):
+                raise NotYet("The lock was never given back. Use `with lock:`, which does so also after an exception.")
+        finally:
+            with self._guard:
+                del self._waiting[thread]
 
     def release(self) -> None:
         self._owner = None
@@ -92,25 +120,7 @@ class _Lock:
         self.release()
 
 
-def _in_threads(*calls: Callable[[], Any]) -> None:
-    """Run the calls at the same time, and raise what the first of them raised."""
-    errors: list[BaseException] = []
-
-    def run(call: Callable[[], Any]) -> None:
-        try:
-            call()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(call,), daemon=True) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(2 * _LONG)
-    if errors:
-        raise errors[0]
-    if any(thread.is_alive() for thread in threads):
-        raise NotYet("Your function does not end. Is there a lock that it takes and never gives back?")
+_ENDLESS = "Your function does not end. Is there a lock that it takes and never gives back?"
 
 
 class _StagedAccount:
@@ -152,7 +162,7 @@ def fix(deposit: Any) -> str:
         slow_under_lock.append(lock.held())
         return 1
 
-    _in_threads(lambda: deposit(account, amount, lock), lambda: deposit(account, amount, lock))
+    limited_together([lambda: deposit(account, amount, lock)] * 2, _ENDLESS)
     if len(slow_under_lock) != 2:
         raise NotYet(f"amount() should be called once for each deposit; for two deposits it was called {len(slow_under_lock)} times.")
     if account._balance != 2:
@@ -168,11 +178,11 @@ def fix(deposit: Any) -> str:
 class _Account:
     """An account that notes whether its lock and its partner's are both held when its balance is used."""
 
-    def __init__(self, number: int, order: list[int]) -> None:
+    def __init__(self, number: int, on_wait: Callable[[], None] = lambda: None, on_take: Callable[[_Lock], None] = lambda lock: None) -> None:
         self.number = number
         self.money = 100
         self.unguarded = False
-        self.lock = _Lock(on_take=lambda lock: order.append(number))
+        self.lock = _Lock(on_wait, on_take)
         self.partner = self
 
     def _note(self) -> None:
@@ -189,30 +199,73 @@ class _Account:
         self.money = amount
 
 
+class _Meeting:
+    """Two accounts for two transfers, of which each waits with its first lock until the other one has come as far.
+
+    A transfer that cannot come so far, because the other one keeps it away, is not waited for any longer when that is seen, or
+    after a short time.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._have_come: set[int] = set()
+        self._go_on = threading.Event()
+        self.accounts = tuple(_Account(number, self._go_on.set, self._meet) for number in (1, 2))
+        self.accounts[0].partner, self.accounts[1].partner = self.accounts[1], self.accounts[0]
+
+    def _meet(self, lock: _Lock) -> None:
+        with self._guard:
+            if threading.get_ident() in self._have_come:  # its second lock
+                return
+            self._have_come.add(threading.get_ident())
+            if len(self._have_come) == 2:
+                self._go_on.set()
+        self._go_on.wait(_MEETING)
+
+    def transfer(self, transfer: Callable[..., Any], source: int, target: int, amount: int) -> None:
+        transfer(self.accounts[source], self.accounts[target], amount)
+        self._go_on.set()
+
+
 @exercise("04-deadlock")
 def deadlock(transfer: Any) -> str:
-    """transfer(source, target, amount): the order in which it takes the locks, in both directions."""
+    """transfer(source, target, amount), once in each direction, and then in both at the same time."""
     if not callable(transfer):
         raise NotYet("Hand over the function itself: workshop.check('04-deadlock', transfer).")
+    orders = _transferred_alone(transfer)
+    meeting = _Meeting()
+    directions = [functools.partial(meeting.transfer, transfer, *each) for each in ((0, 1, 30), (1, 0, 20))]
+    try:
+        limited_together(directions, "Two opposite transfers do not end. Does each one hold a lock that the other one waits for?")
+    except _Deadlock:
+        raise NotYet("From account 1 to 2 you take the locks in the order {} and from 2 to 1 in the order {}: two opposite transfers can wait "
+                     "for each other. What do both transfers know that puts the accounts in the same order?"
+                     .format(*(" then ".join(map(str, each)) for each in orders))) from None
+    money = [account.money for account in meeting.accounts]
+    if money != [90, 110]:
+        raise NotYet(f"Two opposite transfers at the same time, of 30 and 20, should leave 90 and 110, not {money[0]} and {money[1]}. "
+                     "Hold both locks for the whole transfer.")
+    if orders[0] != orders[1]:
+        return "Two opposite transfers do not wait for each other. One order for all locks does without anything else."
+    return "Both directions take the locks in the same order, so no circle of waiting threads can form."
+
+
+def _transferred_alone(transfer: Callable[..., Any]) -> list[list[int]]:
+    """The order in which the transfer takes the locks, in each direction."""
     order: list[int] = []
-    accounts = _Account(1, order), _Account(2, order)
+    accounts = _Account(1, on_take=lambda lock: order.append(1)), _Account(2, on_take=lambda lock: order.append(2))
     accounts[0].partner, accounts[1].partner = accounts[1], accounts[0]
     orders = []
     for source, target in (accounts, accounts[::-1]):
         order.clear()
         source.money = target.money = 100
-        _in_threads(functools.partial(transfer, source, target, 30))
+        limited(functools.partial(transfer, source, target, 30), _ENDLESS)
         if (source.money, target.money) != (70, 130):
             raise NotYet(f"A transfer of 30 between accounts with 100 each should leave 70 and 130, not {source.money} and {target.money}.")
         if source.lock.locked() or target.lock.locked():
             raise NotYet("A lock is still held when the transfer is over. Use `with`.")
         if source.unguarded or target.unguarded:
-            raise NotYet("A balance is read or written while only one of the two locks is held, or none. Hold both for the whole transfer.")
-        if sorted(order) != [1, 2]:
-            raise NotYet("Take the lock of each account once, and hold both during the transfer.")
+            raise NotYet("A balance is read or written while only one of the two account locks is held, or none, and other code takes no other "
+                         "lock. Hold both for the whole transfer.")
         orders.append(list(order))
-    if orders[0] != orders[1]:
-        raise NotYet("From account 1 to 2 you take the locks in the order {} and from 2 to 1 in the order {}: two opposite transfers can wait "
-                     "for each other. What do both transfers know that puts the accounts in the same order?"
-                     .format(*(" then ".join(map(str, each)) for each in orders)))
-    return "Both directions take the locks in the same order, so no circle of waiting threads can form."
+    return orders

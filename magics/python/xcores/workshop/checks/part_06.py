@@ -4,11 +4,11 @@
 import pickle
 import sys
 import threading
-from collections.abc import Callable, Iterable
-from multiprocessing.shared_memory import SharedMemory
+from collections.abc import Callable
+from multiprocessing.shared_memory import ShareableList, SharedMemory
 from typing import Any
 
-from xcores.workshop.exercises import NotYet, exercise
+from xcores.workshop.exercises import NotYet, exercise, listed
 
 _LOCKS = (type(threading.Lock()), type(threading.RLock()))
 
@@ -56,13 +56,18 @@ def stay_shared(numbers: Any) -> str:
     """The numbers 0 to 99,999 in memory without reference counts."""
     if isinstance(numbers, range):
         raise NotYet("A range computes its numbers and stores none of them. Store them.")
-    if not isinstance(numbers, Iterable):
-        raise NotYet(f"The answer should be a container of numbers, not {type(numbers).__name__}.")
-    if iter(numbers) is numbers:
+    try:
+        iterator = iter(numbers)
+    except TypeError:
+        raise NotYet(f"The answer should be a container of numbers, not {type(numbers).__name__}.") from None
+    if iterator is numbers:
         raise NotYet("An iterator or a generator makes its numbers when asked and stores none of them. Store them.")
     if getattr(numbers, "ndim", 1) != 1:
         raise NotYet("Use an array of one dimension.")
-    stored = [int(number) for number in numbers]
+    try:
+        stored = [int(number) for number in listed(numbers, _COUNT)]
+    except (TypeError, ValueError) as error:
+        raise NotYet(f"The answer should be a container of numbers, but this {type(numbers).__name__} holds something else: {error}.") from None
     if len(stored) != _COUNT:
         raise NotYet(f"It holds {len(stored):,} numbers instead of {_COUNT:,}.")
     if stored != list(range(_COUNT)):
@@ -73,17 +78,29 @@ def stay_shared(numbers: Any) -> str:
 
 def _without_counts(numbers: Any) -> str:
     """Refuse containers of objects."""
-    try:
-        view = memoryview(numbers)
-    except TypeError:
-        counted = sum(not sys._is_immortal(number) for number in numbers)
-        raise NotYet(f"{counted:,} of the objects in this {type(numbers).__name__} have a reference count, and taking one "
-                     "from it writes to that. Which containers hold plain numbers instead of references to "
-                     "objects?") from None
+    view = _memory_of(numbers)
+    if view is None:
+        if isinstance(numbers, ShareableList):
+            return "Plain numbers in shared memory: there is no reference count in them to write to."
+        # What holds objects gives the same ones each time; what holds plain numbers, or computes them, makes new ones.
+        counted = sum(first is second and not sys._is_immortal(first) for first, second in zip(numbers, numbers, strict=True))
+        if counted:
+            raise NotYet(f"{counted:,} of the objects in this {type(numbers).__name__} have a reference count, and taking one from it "
+                         "writes to that. Which containers hold plain numbers instead of references to objects?")
+        raise NotYet(f"This {type(numbers).__name__} does not show its memory (memoryview and NumPy cannot read it), so nobody can see "
+                     "what it holds. Use an array of plain numbers.")
     if view.format == "O":
         raise NotYet("This array holds references to Python objects (its format is 'O'), and each object has a reference "
                      "count. Let it hold plain numbers: choose a numeric type.")
     return f"{view.nbytes:,} bytes of plain numbers: there is no reference count in them to write to."
+
+
+def _memory_of(numbers: Any) -> memoryview | None:
+    """What it holds, as a buffer or as what NumPy makes of it; None: it offers neither."""
+    try:
+        return memoryview(numbers)
+    except TypeError:
+        return memoryview(numbers.__array__()) if hasattr(numbers, "__array__") else None
 
 
 @exercise("06-fill-a-part")

@@ -3,9 +3,10 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Real
 from typing import Any
 
-from xcores.workshop.exercises import NotYet, exercise
+from xcores.workshop.exercises import NotYet, exercise, listed
 
 _Step = tuple[str, str]
 
@@ -63,7 +64,7 @@ def _steps(answer: Any) -> list[_Step]:
     if isinstance(answer, str) or not isinstance(answer, Iterable):
         raise NotYet('The answer is a list of steps, such as [("A", "incref"), ("B", "decref")].')
     steps: list[_Step] = []
-    for step in answer:
+    for step in listed(answer):
         match step:
             case (("A" | "B") as thread, ("incref" | "decref" | "merge") as operation):
                 steps.append((thread, operation))
@@ -114,8 +115,10 @@ def needs_gil(answer: Callable[[Mapping[int, int]], bool]) -> str:
         ({2: 4096, 3: 2, 4: 1}, False, "Py_mod_gil is there, with the value 1, Py_MOD_GIL_NOT_USED."),
         ({}, True, "A module without slots has declared nothing, and what is not declared counts as: needs the GIL."),
         ({2: 4096, 3: 2}, True, "Support for interpreters with their own GIL (slot 3) says nothing about Py_mod_gil (slot 4)."),
+        ({2: 4096, 3: 1}, True, "The value 1 is that of slot 3, which is about interpreters. Only the value of Py_mod_gil (slot 4) counts."),
         ({2: 4096, 4: 0}, True, "Py_mod_gil is there, but its value 0 is Py_MOD_GIL_USED."),
         ({85: 4096, 86: 2, 87: 1}, False, "A module compiled for 3.15 has the new number of Py_mod_gil, 87."),
+        ({85: 4096, 86: 1}, True, "Slot 86 is about interpreters, with its new number. Py_mod_gil (slot 87) is not there."),
         ({85: 4096, 87: 0}, True, "With the new number, too, the value counts."),
     ]
     for slots, expected, reason in cases:
@@ -147,7 +150,7 @@ def break_even(answer: Callable[[float, float, int], float]) -> str:
     for price, parallel, cores, reason in cases:
         expected = 1 / ((1 + price) * (1 - parallel + parallel / cores))
         found = answer(price, parallel, cores)
-        if not isinstance(found, int | float):
+        if not isinstance(found, Real):
             raise NotYet(f"The function returns {found!r}, and should return a number.")
         if math.isclose(found, expected, rel_tol=1e-6):
             continue

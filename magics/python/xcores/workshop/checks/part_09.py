@@ -5,11 +5,12 @@ import heapq
 import importlib.util
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from xcores.workshop import files
-from xcores.workshop.exercises import NotYet, exercise
+from xcores.workshop.exercises import NotYet, exercise, listed
 
 _ROWS, _SEED = 60, 9
 
@@ -33,7 +34,7 @@ def _check_summary(given: Any, table: list[files.Sale], name: str) -> None:
     if given is None:
         raise NotYet("The function returns nothing yet. Load the file, add up quantity * cents for each region, "
                      "and return the sums.")
-    if isinstance(given, int | float):
+    if isinstance(given, Real):
         raise NotYet("That is one number. The revenue of each region is wanted: a dictionary, region: cents.")
     if isinstance(given, list | tuple) and len(given) == len(table):
         raise NotYet(f"All {len(given)} rows come back, so a worker would have to send all of them. Add them up first.")
@@ -57,7 +58,8 @@ def _check_summary(given: Any, table: list[files.Sale], name: str) -> None:
     raise NotYet(f"In {name}, the region {region!r} took {right[region]} cents; you have {given[region]}.")
 
 
-_SIZES = {"a.csv": 9_000, "b.xlsx": 2_000, "c.xlsx": 3_000, "d.csv": 6_000, "e.xlsx": 1_000, "f.xlsx": 2_000, "g.xlsx": 6_000}
+_SIZES = {"a.csv": 45_000, "b.xlsx": 2_000, "c.xlsx": 3_000, "d.csv": 40_000, "e.xlsx": 1_000, "f.xlsx": 2_000, "g.xlsx": 10_000}
+"""The CSV files are the largest and take the least time: the order of sizes alone makes g.xlsx wait for one of them."""
 
 
 def _units(path: Path) -> float:
@@ -89,7 +91,7 @@ def order(answer: Any) -> str:
         if given is None:
             raise NotYet("The function returns nothing. It has to return the list; list.sort() returns None, "
                          "sorted(…) returns a new list.")
-        given = list(given)
+        given = listed(given)
         if sorted(map(str, given)) != sorted(map(str, paths)):
             raise NotYet(f"{len(paths)} files went in, and these came out: {', '.join(Path(each).name for each in given)}. "
                          "Each file has to be there, and only one time.")
@@ -122,7 +124,9 @@ def choice(answer: Any) -> str:
         given = answer.get(case, ...)
         if given is ...:
             raise NotYet(f"There is no answer to {case!r} yet: threads, subinterp or procs?")
-        kind = given.removeprefix("%%") if isinstance(given, str) else given
+        if not isinstance(given, str):
+            raise NotYet(f"{case!r}: give one kind, as a string, instead of {type(given).__name__}.")
+        kind = given.removeprefix("%%")
         if kind in right:
             continue
         raise NotYet(_HINTS.get((case, kind), f"{given!r} for {case!r} is none of 'threads', 'subinterp', 'procs'."))

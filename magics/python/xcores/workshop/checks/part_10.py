@@ -3,6 +3,8 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
+import contextvars
 import inspect
 import statistics
 import threading
@@ -10,10 +12,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from xcores.workshop import load
-from xcores.workshop.exercises import NotYet, exercise
+from xcores.workshop.exercises import PATIENCE, NotYet, exercise, limited, listed
 
-_STILL_SECONDS = 20.0
-"""How long the event loop may take to answer before it is said to stand still."""
+# In the first one the place of the median holds neither the longest, nor the shortest, nor a neighbour of the median.
+_LATENCIES: tuple[tuple[list[float], int], ...] = (
+    ([5, 1, 7, 2, 4, 3, 6], 50), (list(range(200, 0, -1)), 99), (list(range(100, 0, -1)), 99), ([7], 50), ([7], 99), ([1, 2, 3, 100], 100),
+)  # fmt: skip
 
 
 @exercise("10-percentile")
@@ -21,7 +25,7 @@ def percentile(answer: Any) -> str:
     """A function of latencies and a percentage that returns the percentile by nearest rank."""
     if not callable(answer):
         raise NotYet(f"The answer is the function itself, without a call: percentile. This is a {type(answer).__name__}.")
-    for latencies, percent in ([4, 2, 5, 1, 3], 50), (list(range(200, 0, -1)), 99), ([7], 50), ([7], 99), ([1, 2, 3, 100], 100):
+    for latencies, percent in _LATENCIES:
         _check_percentile(answer(list(latencies), percent), latencies, percent)
     return "Half of the clients wait longer than the median, and each hundredth longer than the 99th percentile."
 
@@ -37,6 +41,8 @@ def _check_percentile(given: Any, latencies: Sequence[float], percent: int) -> N
     rank = ordered.index(right)
     if percent != 50 and given == statistics.fmean(latencies):
         raise NotYet("That is the mean. It hides the few clients that wait long, and these are what a percentile is for.")
+    if given == ordered[-1] and rank + 2 < len(ordered):
+        raise NotYet(f"That is the longest of all, the 100th percentile, and not {what}.")
     if given == latencies[rank]:
         raise NotYet("That is right for latencies that are in order. They come as the answers came in: sort them.")
     if rank + 1 < len(ordered) and given == ordered[rank + 1]:
@@ -52,9 +58,19 @@ def _check_percentile(given: Any, latencies: Sequence[float], percent: int) -> N
 class _Pending(concurrent.futures.Future[Any]):
     """A future of the executor that `endpoint` gets: to wait for it in the event loop is the mistake it notices."""
 
-    def __init__(self, loop_thread: int) -> None:
+    def __init__(self, loop_thread: int, on_error: Callable[[Exception], None]) -> None:
         super().__init__()
         self._loop_thread = loop_thread
+        self._on_error = on_error
+
+    def add_done_callback(self, fn: Callable[[concurrent.futures.Future[Any]], object]) -> None:
+        def call(future: concurrent.futures.Future[Any]) -> None:
+            try:
+                fn(future)
+            except Exception as error:
+                self._on_error(error)
+
+        super().add_done_callback(call)
 
     def result(self, timeout: float | None = None) -> Any:
         if not self.done() and threading.get_ident() == self._loop_thread:
@@ -64,10 +80,11 @@ class _Pending(concurrent.futures.Future[Any]):
 
 
 class _Executor(concurrent.futures.Executor):
-    """Runs each job in a thread of its own, and remembers that it was asked."""
+    """Runs each job in a thread of its own, and remembers that it was asked, and what callbacks raised."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_error: Callable[[Exception], None]) -> None:
         self.jobs = 0
+        self._on_error = on_error
         self._loop_thread = threading.get_ident()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[Any]:
@@ -75,7 +92,7 @@ class _Executor(concurrent.futures.Executor):
             raise NotYet("The executor got a result, not a function: work(argument) runs here, in the event loop. "
                          "Hand over work and argument as two arguments.")
         self.jobs += 1
-        future = _Pending(self._loop_thread)
+        future = _Pending(self._loop_thread, self._on_error)
 
         def job() -> None:
             try:
@@ -86,20 +103,40 @@ class _Executor(concurrent.futures.Executor):
         threading.Thread(target=job, daemon=True).start()
         return future
 
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        raise NotYet("The endpoint shuts the executor down, by shutdown() or at the end of `with executor:`. The requests that follow "
+                     "need it too: leave it open.")
+
+
+_ENDLESS = "The endpoint does not end. What does it await that never comes? loop.run_in_executor(…) returns a future that can be awaited."
+
 
 @exercise("10-endpoint")
 def endpoint(answer: Any) -> str:
     """A coroutine function (executor, work, argument) that has the executor do the work, and returns its result."""
     if not inspect.iscoroutinefunction(answer):
         raise NotYet("The answer is the function itself, and it begins with async def.")
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:  # the notebook may have an event loop in this thread
-        pool.submit(asyncio.run, _call_endpoint(answer)).result()
+    loops: list[asyncio.AbstractEventLoop] = []
+    try:
+        limited(lambda: asyncio.run(_call_endpoint(answer, loops), loop_factory=asyncio.SelectorEventLoop), _ENDLESS, 2 * PATIENCE)
+    finally:
+        for loop in loops:
+            with contextlib.suppress(RuntimeError):  # it is closed
+                loop.call_soon_threadsafe(lambda: None)  # wakes its thread if that has been left
     return "The loop hands the work over, answers others, and comes back when the result is there."
 
 
-async def _call_endpoint(answer: Callable[..., Any]) -> None:
+async def _call_endpoint(answer: Callable[..., Any], loops: list[asyncio.AbstractEventLoop]) -> None:
     loop, loop_thread = asyncio.get_running_loop(), threading.get_ident()
-    executor = _Executor()
+    loops.append(loop)
+    is_misused = _watch(loop)
+    errors: list[Exception] = []
+
+    def failed(error: Exception) -> None:
+        errors.append(error)
+        loop.call_soon_threadsafe(task.cancel)
+
+    executor = _Executor(failed)
     ran_in: list[int] = []
     stood_still = False
 
@@ -109,10 +146,20 @@ async def _call_endpoint(answer: Callable[..., Any]) -> None:
         if ran_in[-1] != loop_thread:
             answered = threading.Event()
             loop.call_soon_threadsafe(answered.set)
-            stood_still = not answered.wait(_STILL_SECONDS)
+            stood_still = not answered.wait(PATIENCE)
         return argument * argument
 
-    given = await answer(executor, work, 12)
+    task = asyncio.ensure_future(answer(executor, work, 12))
+    try:
+        given = await task
+    except asyncio.CancelledError:
+        if not errors:
+            raise
+    if errors:
+        raise NotYet(f"What you gave to add_done_callback raised {type(errors[0]).__name__}: {errors[0]}.")
+    if is_misused():
+        raise NotYet("A callback of the executor's future runs in another thread, and a future of asyncio is not for other threads: the loop is "
+                     "not told that it is set, and may sleep on. loop.run_in_executor(…) returns a future that can be awaited.")
     if loop_thread in ran_in:
         raise NotYet("The work ran in the thread of the event loop, so no other request was answered meanwhile. "
                      "loop.run_in_executor(executor, work, argument) runs it elsewhere.")
@@ -131,6 +178,21 @@ async def _call_endpoint(answer: Callable[..., Any]) -> None:
         raise NotYet(f"The work returned 144 for the argument 12, and the endpoint {given!r}. Return what the work returns.")
 
 
+def _watch(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
+    """Whether another thread has used the loop, or a future of it, as only its own thread may; the loop is told all the same."""
+    loop_thread, call_soon = threading.get_ident(), loop.call_soon
+    others: list[int] = []
+
+    def watched(callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None) -> asyncio.Handle:
+        if threading.get_ident() == loop_thread:
+            return call_soon(callback, *args, context=context)
+        others.append(threading.get_ident())
+        return loop.call_soon_threadsafe(callback, *args, context=context)
+
+    loop.call_soon = watched  # type: ignore[method-assign, assignment]
+    return lambda: bool(others)
+
+
 @exercise("10-wsgi")
 def wsgi(answer: Any) -> str:
     """A WSGI application that answers /primes/LIMIT with a number, and anything else with 404."""
@@ -145,9 +207,13 @@ def wsgi(answer: Any) -> str:
         length = headers.get("content-length")
         if length is not None and length != str(len(body)):
             raise NotYet(f"Content-Length says {length}, and the body has {len(body)} bytes.")
-    status, _, _ = _ask(answer, "/favicon.ico")
-    if status[:3] != "404":
-        raise NotYet(f"/favicon.ico is no page of this application: 404 Not Found is the answer, not {status!r}.")
+    for path in "/favicon.ico", "/other/100", "/primes/", "/primes/x":
+        try:
+            status, _, _ = _ask(answer, path)
+        except (LookupError, ValueError) as error:
+            raise NotYet(f"{path} raises {type(error).__name__}: {error}. It is no page of this application: 404 Not Found is the answer.") from None
+        if status[:3] != "404":
+            raise NotYet(f"{path} is no page of this application: 404 Not Found is the answer, not {status!r}.")
     return "Two arguments and a list of bytes: each WSGI server can run it, in a worker of any kind."
 
 
@@ -159,7 +225,9 @@ def _ask(application: Callable[..., Any], path: str) -> tuple[str, dict[str, str
     started: list[tuple[str, dict[str, str]]] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
-        started.append((status, {name.lower(): value for name, value in headers}))
+        if started and exc_info is None:
+            raise NotYet(f"{path}: start_response was called twice. A server refuses that: find out first which status it is.")
+        started.append((status, _read_headers(headers)))
         return lambda data: None
 
     parts = application(environ, start_response)
@@ -167,7 +235,7 @@ def _ask(application: Callable[..., Any], path: str) -> tuple[str, dict[str, str
         raise NotYet("The application returns nothing. It returns the body: a list of bytes.")
     if isinstance(parts, str | bytes):
         raise NotYet("The body is a list of bytes, such as [b\"25\"], not a single string.")
-    body = list(parts)
+    body = listed(parts)
     if not started:
         raise NotYet(f"{path}: start_response was not called. It takes a status such as \"200 OK\" and a list of headers.")
     if not isinstance(started[-1][0], str):
@@ -175,3 +243,15 @@ def _ask(application: Callable[..., Any], path: str) -> tuple[str, dict[str, str
     if not all(isinstance(part, bytes) for part in body):
         raise NotYet("The body consists of bytes: str(number).encode() makes some.")
     return *started[-1], b"".join(body)
+
+
+def _read_headers(headers: Any) -> dict[str, str]:
+    """The headers by name, in lower case."""
+    if not isinstance(headers, list) or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in headers):
+        raise NotYet(f'The headers are a list of pairs, such as [("Content-Type", "text/plain")], not {headers!r}.')
+    for pair in headers:
+        for part in pair:
+            if not isinstance(part, str):
+                raise NotYet(f"The name and the value of a header are strings: {part!r} in {pair!r} is {type(part).__name__}. "
+                             "str(number) makes one.")
+    return {name.lower(): value for name, value in headers}

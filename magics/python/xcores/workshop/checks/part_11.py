@@ -30,8 +30,9 @@ def in_time(answer: Callable[[list[float], float], float | None]) -> str:
         raise NotYet("With a limit of 100 ms, delays of 1 and 40 ms are both on time. Does in_time use limit_ms?")
     try:
         none = answer([], limit)
-    except ZeroDivisionError:
-        raise NotYet("A run can be over before its first beat is due. Return None where there are no delays.") from None
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise NotYet(f"For an empty list in_time raises {type(error).__name__}. A run can be over before its first beat is due: "
+                     "return None where there are no delays.") from None
     if none is not None:
         raise NotYet(f"Without any beat nothing is known: return None for an empty list, not {none!r}.")
     return "Median and mean hide the beats that people notice. A share within a limit does not."

@@ -2,6 +2,7 @@
 """The exercises of part 12: which kind for which program, how fast it can get, and a comparison of the reader's own."""
 
 from collections.abc import Callable, Mapping
+from numbers import Real
 from typing import Any
 
 from xcores.run_object import Comparison, Run
@@ -68,7 +69,7 @@ def _seconds(bound: Callable[..., Any], seconds: list[float], workers: int, core
     found = bound(list(seconds), workers, cores, shared_gil)
     if found is None or found is ...:
         raise NotYet("bound returns nothing yet. Begin with sum(seconds), the time that one worker needs, and return it.")
-    if isinstance(found, bool) or not isinstance(found, (int, float)):
+    if isinstance(found, bool) or not isinstance(found, Real):
         raise NotYet(f"bound should return a number of seconds, not {type(found).__name__}.")
     return float(found)
 
@@ -104,8 +105,8 @@ def least_time(answer: Any) -> str:
         raise NotYet("Jobs of 5, 1, 1 and 1 s in threads that share a GIL: all of them take turns, so 8 s.")
     try:
         nothing = _seconds(answer, [], 4, 4, False)
-    except ValueError as error:
-        raise NotYet(f"Without jobs, bound raises ValueError: {error}. No jobs take no time; max has a default for that.") from None
+    except (ArithmeticError, LookupError, ValueError) as error:
+        raise NotYet(f"Without jobs, bound raises {type(error).__name__}: {error}. No jobs take no time; max has a default for that.") from None
     if not _same(nothing, 0.0):
         raise NotYet(f"No jobs take no time, but bound says {nothing:g} s.")
     return ("No scheduler can do better than that: the work divided by what can compute at once, and never less than the longest job. "
