@@ -253,6 +253,50 @@ def test_what_cannot_be_run_is_one_line_from_the_command_line() -> None:
     assert done.stderr == "xcores.demo.desktop: the argument of fib is 1 to 40, not 1000\n"
 
 
+@pytest.mark.parametrize("option", ["--screenshot", "--halfway", "--json", "--report", "--stop-after"])
+def test_what_needs_a_run_is_refused_without_one(option: str) -> None:
+    done = demo("--kind", "threads", option, "1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].endswith(f"{option} needs --run, which begins at once; --kind waits for the Start button")
+
+
+@pytest.mark.parametrize("options", [("--run", "threads", "--kind", "processes"), ("--kind", "processes", "--run", "threads")])
+def test_kind_and_run_are_refused_together(options: tuple[str, ...], tmp_path: Path) -> None:
+    done = demo(*options, "--json", tmp_path / "run.json")
+    assert done.returncode == 2 and "not allowed with argument" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("option, name, says", [
+    ("--screenshot", "end.xyz", "is saved as one of"), ("--halfway", "half", "is saved as one of"), ("--report", "run.txt", "is saved as one of"),
+    ("--screenshot", "no/end.png", "there is no folder"), ("--halfway", "no/half.png", "there is no folder"),
+    ("--json", "no/run.json", "there is no folder"), ("--report", "no/run.json", "there is no folder"), ("--json", "", "this is a folder"),
+])
+def test_a_file_that_cannot_be_written_is_refused_before_the_run(tmp_path: Path, option: str, name: str, says: str) -> None:
+    done = demo("--run", "threads", "--jobs", 1, option, tmp_path / name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"xcores.demo.desktop: {tmp_path / name}: ") and says in done.stderr
+    assert done.stderr.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
+def test_an_interrupt_during_a_run_is_told_by_the_exit_status(tmp_path: Path) -> None:
+    options = ["--run", "threads", "--workers", "1", "--function", "wait", "--argument", "100", "--jobs", "1000",
+               "--json", str(tmp_path / "run.json")]
+    program = tmp_path / "interrupted.py"
+    program.write_text("""
+import os, signal, sys
+from xcores.demo import desktop, window
+start = window.Window.start
+def start_and_interrupt(self):
+    start(self)
+    os.kill(os.getpid(), signal.SIGINT)
+window.Window.start = start_and_interrupt
+sys.exit(desktop.main(sys.argv[1:]))
+""")
+    done = subprocess.run([sys.executable, program, *options], capture_output=True, text=True, timeout=_TIMEOUT_S)
+    assert (done.returncode, done.stderr) == (130, "")
+    assert not (tmp_path / "run.json").exists()
+
+
 def test_without_a_display_it_says_how_to_go_on() -> None:
     done = demo(QT_QPA_PLATFORM="", DISPLAY="", WAYLAND_DISPLAY="")
     assert done.returncode == 1 and "QT_QPA_PLATFORM=offscreen" in done.stderr and done.stderr.count("\n") == 1

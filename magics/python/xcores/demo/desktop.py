@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xcores.demo.window import Window
 
+_WITH_RUN = ("screenshot", "halfway", "json", "report", "stop_after")
+_INTERRUPTED = 130
+"""The exit status of a program that SIGINT has ended."""
 _NO_QT = "xcores.demo.desktop needs PyQt6: install python3-pyqt6 (Debian, Ubuntu), pyqt (conda) or PyQt6 (pip)."
 _NO_DISPLAY = ("xcores.demo.desktop: there is no display here. Without one: QT_QPA_PLATFORM=offscreen python3 -m "
                "xcores.demo.desktop --run threads --screenshot window.png")
@@ -24,7 +27,10 @@ _NO_DISPLAY = ("xcores.demo.desktop: there is no display here. Without one: QT_Q
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the application; its exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.run is None and (needing := [name for name in _WITH_RUN if getattr(options, name) is not None]):
+        parser.error(f"--{needing[0].replace('_', '-')} needs --run, which begins at once; --kind waits for the Start button")
     try:
         import PyQt6.QtWidgets  # noqa: F401
     except ImportError:
@@ -40,8 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     from xcores.demo.presets import PRESETS
 
     parser = argparse.ArgumentParser(prog="python3 -m xcores.demo.desktop", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--kind", "--run", dest="kind", choices=("threads", "interpreters", "processes", "window"), action=_Kind,
-                        help="where the jobs run (window: in the window's own thread); with --run at once")
+    where = parser.add_mutually_exclusive_group()
+    kinds = ("threads", "interpreters", "processes", "window")
+    where.add_argument("--kind", choices=kinds, help="where the jobs run (window: in the window's own thread)")
+    where.add_argument("--run", choices=kinds, help="the same, and begin at once")
     parser.add_argument("--workers", type=int, metavar="N", help="how many workers; as many as cores if not given")
     parser.add_argument("--function", choices=PRESETS, default="fib", help="what each job computes (fib)")
     parser.add_argument("--argument", type=int, metavar="N", help="its argument")
@@ -55,15 +63,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--theme", choices=("light", "dark"), help="the colours; those of the desktop if not given")
     parser.add_argument("--size", type=_size, metavar="WIDTHxHEIGHT", help="of the window")
     return parser
-
-
-class _Kind(argparse.Action):
-    """--run is --kind, and begins at once."""
-
-    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
-                 option_string: str | None = None) -> None:
-        namespace.kind = values
-        namespace.at_once = option_string != "--kind"
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -84,8 +83,8 @@ def _run(options: argparse.Namespace) -> int:
 
     workers = jobs.usual_workers() if options.workers is None else options.workers
     argument = PRESETS[options.function].argument if options.argument is None else options.argument
-    order = jobs.Order(options.kind or "threads", workers, options.function, argument, options.jobs)
-    if why := jobs.check(order):
+    order = jobs.Order(options.run or options.kind or "threads", workers, options.function, argument, options.jobs)
+    if why := jobs.check(order) or _refused_file(options):
         print(f"xcores.demo.desktop: {why}", file=sys.stderr)
         return 2
     qInstallMessageHandler(_say)
@@ -96,13 +95,13 @@ def _run(options: argparse.Namespace) -> int:
     application.setPalette(palette(theme))
     sys.excepthook = _fail
     # The heartbeat runs Python code often enough for the handler to be called.
-    signal.signal(signal.SIGINT, lambda number, frame: application.quit())
+    signal.signal(signal.SIGINT, lambda number, frame: application.exit(_INTERRUPTED))
     window = Window(theme)
     window.choose(order)
     if options.size is not None:
         window.resize(*options.size)
     window.show()
-    if getattr(options, "at_once", False):
+    if options.run is not None:
         application.processEvents()  # all fonts, widgets and their memory are there before the first beat counts
         window.grab()
         driver = _Driver(window, options)
@@ -113,6 +112,29 @@ def _run(options: argparse.Namespace) -> int:
         sys.stdout.flush()
         os._exit(status)
     return status
+
+
+def _refused_file(options: argparse.Namespace) -> str:
+    """Why a file that is asked for cannot be written, as far as that can be told before the run; empty: it can."""
+    from PyQt6.QtGui import QImageWriter
+
+    from xcores.run_object import Run, _check_writable
+
+    endings = sorted(f".{bytes(each.data()).decode()}" for each in QImageWriter.supportedImageFormats())
+    for file in (options.screenshot, options.halfway):
+        if file is not None and file.suffix.lower() not in endings:
+            return f"{file}: a picture of the window is saved as one of {', '.join(endings)}, not {file.suffix or 'that'}"
+    try:
+        if options.report is not None:
+            Run.check_target(options.report)
+        for file in (options.screenshot, options.halfway, options.json):
+            if file is not None:
+                _check_writable(file)
+    except ValueError as error:
+        return f"{options.report}: {error}"
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
+    return ""
 
 
 def _say(kind: Any, context: Any, message: str | None) -> None:
