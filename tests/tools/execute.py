@@ -24,15 +24,14 @@ def run(path: pathlib.Path, folder: pathlib.Path, timeout: int) -> str | None:
     for cell in code:  # nothing of an earlier run stays below a cell that fails
         cell.outputs, cell.execution_count = [], None
     failure = None
+    begun = code[:1]
+    executor = ExecutePreprocessor(timeout=timeout, kernel_name="xcores", on_cell_execute=lambda cell, cell_index: begun.append(cell))
     try:
-        ExecutePreprocessor(timeout=timeout, kernel_name="xcores").preprocess(
-            notebook, {"metadata": {"path": str(path.resolve().parent)}}
-        )
+        executor.preprocess(notebook, {"metadata": {"path": str(path.resolve().parent)}})
     except CellExecutionError as error:
         failure = str(error)
     except (CellTimeoutError, DeadKernelError) as error:  # the notebook shows where it ended
         failure = f"{type(error).__name__}: {error}"
-        begun = [cell for cell in code if cell.execution_count] or code
         begun[-1].outputs.append(nbformat.v4.new_output("error", ename=type(error).__name__, evalue=str(error), traceback=[failure]))
     folder.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, folder / path.name)
