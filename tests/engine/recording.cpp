@@ -121,8 +121,13 @@ TEST_CASE("a child process that spins is a lane, with nothing known of its GIL")
     CHECK(lane->lane == lane_kind::process);
     CHECK(lane->cpu.value() >= 100ms);
     CHECK(std::ranges::all_of(lane->spans, [](const auto& one) { return one.gil == model::gil_state::unknown; }));
-    const auto ran = model::times_of(*lane).running_without_gil;
-    CHECK(std::chrono::abs(ran - lane->cpu.value()) < lane->cpu.value() * 15 / 100);
+    const auto times = model::times_of(*lane);
+    const auto ran = times.running_without_gil;
+    REQUIRE_FALSE(lane->spans.empty());
+    const auto unseen = lane->spans.front().start - lane->run->start; // it may be found late on a busy machine
+    CAPTURE(ran.count(), lane->cpu->count(), unseen.count(), times.unknown.count(), times.sampled.count());
+    CHECK(ran < lane->cpu.value() * 115 / 100);
+    CHECK(ran + unseen + times.unknown > lane->cpu.value() * 85 / 100);
 }
 
 TEST_CASE("a process is shown from when it began, not from when it was found") {
